@@ -51,6 +51,19 @@ _BUSINESS = {
 _NORMAL = frozenset({"phone", "outbound", "inbound", "dtmf", "answered", "connected"})
 _ANSWERED_CAUSE = 900
 """The cause of an answered outbound call in the published record."""
+_WITHHELD = (
+    *("customer_number", "agent_number", "knowlarity_number", "caller_id", "caller", "called"),
+    *("dispnumber", "destination", "did_number", "caller_in_fs"),
+)
+"""Where phone numbers are."""
+_KNOWN = (
+    *("id", "fs", "priority", "ivr_refnum", "fs_chan_info", "events", "extension", "agent_name", "call_date"),
+    *("contact_details", "callid", "type", "event_type", "leg_identifier", "Call_Type", "call_type"),
+    *("business_call_type", "call_solution", "timezone", "order_id", "posting_time", "ref_uuid"),
+    *("call_transfer_status", "hangup_cause", "ivr_id", "caller_circle", "caller_operator", "location"),
+    *("hangup_time", "order_time", "pickup_time", "call_duration", "start_time", "end_time", "call_time"),
+)
+"""Fields that it is known to send besides."""
 
 
 def read(payload: Mapping[str, Any]) -> Delivery:
@@ -60,35 +73,8 @@ def read(payload: Mapping[str, Any]) -> Delivery:
         RefusedDeliveryError: it does not name a call.
     """
     whole = Payload(unwrapped(payload, "message"))
-    whole.withhold("customer_number", "agent_number", "knowlarity_number", "caller_id", "caller", "called")
-    whole.withhold("dispnumber", "destination", "did_number", "caller_in_fs")
-    whole.known(
-        "id",
-        "fs",
-        "priority",
-        "ivr_refnum",
-        "fs_chan_info",
-        "events",
-        "extension",
-        "agent_name",
-        "contact_details",
-    )
-    whole.known(
-        "callid", "type", "event_type", "leg_identifier", "Call_Type", "call_type", "business_call_type"
-    )
-    whole.known(
-        "call_solution",
-        "timezone",
-        "order_id",
-        "posting_time",
-        "ref_uuid",
-        "call_transfer_status",
-        "hangup_cause",
-    )
-    whole.known(
-        "ivr_id", "caller_circle", "caller_operator", "location", "hangup_time", "order_time", "pickup_time"
-    )
-    whole.known("call_duration", "start_time", "end_time", "call_time", "call_date")
+    whole.withhold(*_WITHHELD)
+    whole.known(*_KNOWN)
     call = call_of(whole, NAME, Role.CARRIER, whole.identifier("call_id"), "uuid", "unique_id", "callid")
     if whole.get("unique_id") is not None:
         return _record(whole, call)

@@ -48,6 +48,20 @@ _HUNG_UP = (
     ("agent", "agent_goodbye"),
 )
 _REASONS = ("hangup_cause_description", "hangup_cause_key", "hangup_cause", "reason_key")
+_WITHHELD = (
+    *("caller_id_number", "call_to_number", "customer_no_with_prefix", "customer_number", "agent_number"),
+    *("answered_agent_number", "answer_agent_number", "caller_number", "called_number", "did_number"),
+)
+"""Where phone numbers are."""
+_KNOWN = (
+    *("answered_agent", "answered_agent_name", "missed_agent", "call_flow", "broadcast_lead_fields"),
+    *("digits_dialed", "billing_circle", "aws_call_recording_identifier", "agent_ring_time"),
+    *("agent_transfer_ring_time", "campaign_id", "outbound_sec", "hangup_cause_code", "call_connected"),
+    *("department_name", "caller_id_name", "agent_name", "custom_identifier", "ref_id", "duration"),
+    *("billsec", "call_status", "end_stamp", "customer_ring_time"),
+    *_REASONS,
+)
+"""Fields that it is known to send besides."""
 
 
 def read(payload: Mapping[str, Any]) -> Delivery:
@@ -57,45 +71,8 @@ def read(payload: Mapping[str, Any]) -> Delivery:
         RefusedDeliveryError: it does not name a call.
     """
     whole = Payload(payload)
-    whole.withhold(
-        "caller_id_number", "call_to_number", "customer_no_with_prefix", "customer_number", "agent_number"
-    )
-    whole.withhold(
-        "answered_agent_number", "answer_agent_number", "caller_number", "called_number", "did_number"
-    )
-    whole.known(
-        "answered_agent",
-        "answered_agent_name",
-        "missed_agent",
-        "call_flow",
-        "broadcast_lead_fields",
-        "digits_dialed",
-    )
-    whole.known(
-        "billing_circle",
-        "aws_call_recording_identifier",
-        "agent_ring_time",
-        "agent_transfer_ring_time",
-        "campaign_id",
-    )
-    whole.known(
-        "outbound_sec",
-        "hangup_cause_code",
-        "call_connected",
-        "department_name",
-        "caller_id_name",
-        "agent_name",
-    )
-    whole.known(
-        "custom_identifier",
-        "ref_id",
-        "duration",
-        "billsec",
-        "call_status",
-        "end_stamp",
-        "customer_ring_time",
-        *_REASONS,
-    )
+    whole.withhold(*_WITHHELD)
+    whole.known(*_KNOWN)
     found = [own_id(whole, path) for path in ("custom_identifier", "ref_id")]
     own = first(identifier for identifier, _ in found)
     call = call_of(whole, NAME, Role.CARRIER, own, "uuid", "call_id")
