@@ -108,18 +108,15 @@ def calls(
     headers = _headers(request, page)
     if form is not Form.JSON:
         return _file(form, page, days, headers)
-    archived, total = archived_rows(database, CALLS, *period), None
-    figures, reason = None, None
-    if cursor is None:
-        narrowed, cube = bool(conditions.query()), None
-        if with_analytics and not offset:
-            cube = load_listed(database, *period, filters, conditions)
-            reason = None if cube else _TOO_MANY
-        figures = analytics(cube) if cube else None
-        if cube and (narrowed or not (archived or hidden_leads(database))):
-            total = cube.total  # as many as the pages list
-        else:
-            total = count_calls(database, *period, filters=filters, facets=conditions)
+    archived = archived_rows(database, CALLS, *period)
+    total = cube = None
+    asked = with_analytics and cursor is None and not offset
+    if asked:
+        cube = load_listed(database, *period, filters, conditions)
+    if cube and (conditions.query() or not (archived or hidden_leads(database))):
+        total = cube.total  # as many as the pages list
+    elif cursor is None:
+        total = count_calls(database, *period, filters=filters, facets=conditions)
     answer = CallPage(
         start_date=days[0],
         end_date=days[1],
@@ -130,8 +127,8 @@ def calls(
         offset=offset,
         next_cursor=str(page.next) if page.next else None,
         calls=page.calls,
-        analytics=figures,
-        no_analytics=reason,
+        analytics=analytics(cube) if cube else None,
+        no_analytics=_TOO_MANY if asked and not cube else None,
     ).model_dump(mode="json")
     return JSONResponse({**answer, "analytics": rounded(answer["analytics"])}, headers=headers)
 
