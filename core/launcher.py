@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from core.alerting.channels.configured import configured_channels
 from core.demo import surroundings
@@ -74,7 +75,7 @@ class Launcher:
                 self._start()
                 ready = self._wait_until_ready()
             if ready:
-                self._console.print(banner)
+                self._console.print(banner, soft_wrap=True)
             while not self._stopping and not self._ended():
                 time.sleep(POLL_SECONDS)
             return self._report(self._ended())
@@ -121,8 +122,8 @@ class Launcher:
             return 0
         code = self._running[ended].returncode
         last = self._log(ended).read_text(errors="replace").strip().splitlines()[-1:]
-        self._console.print(f"The {ended} ended (exit code {code}): {''.join(last)}", markup=False)
-        self._console.print(f"Its output is in {self._log(ended)}", markup=False)
+        said = f"The {ended} ended (exit code {code}): {''.join(last)}\nIts output is in {self._log(ended)}"
+        self._console.print(said, markup=False, soft_wrap=True)
         return 1
 
     def _end(self) -> None:
@@ -163,14 +164,14 @@ def _banner(settings: Settings, *, demo: bool, mail: str | None) -> str:
         "",
         f"  Dashboard  [bold]http://localhost:{settings.dashboard_port}[/bold]",
         f"  API        http://{api}/api/v1/analytics/metrics",
-        f"  Store      {store_name()}, database {settings.mongodb_database}",
-        f"  Logs       {settings.data_dir.absolute() / 'logs'}",
+        f"  Store      {escape(store_name())}, database {settings.mongodb_database}",
+        f"  Logs       {escape(str(settings.data_dir.absolute() / 'logs'))}",
     ]
     if mail:
         lines.append(f"  Mail       {mail}, what the alerts sent; none of it leaves this machine")
     if demo:
         lines.append(
-            "\n  Simulated calls arrive every half a minute. Speech recognition is slow just now,"
+            "\n  Simulated calls arrive every half minute. Speech recognition is slow right now,"
             "\n  and an alert says so. All of it stays in a database of its own."
         )
     return "\n".join([*lines, "\n  Ctrl-C stops everything.\n"])

@@ -2,9 +2,14 @@
 
 import os
 import signal
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from core.launcher import Launcher, Part, _banner
+from core.settings import get_settings
 from tests import forked
 
 LAUNCH = """
@@ -35,3 +40,20 @@ def test_a_closed_terminal_ends_everything_unless_nohup_says_it_must_not(
 ) -> None:
     done = forked.run(["-c", LAUNCH, how], env=dict(os.environ), timeout=60)
     assert done.returncode == ends_at, done.stdout + done.stderr
+
+
+def test_where_the_store_is_can_be_copied_whatever_its_folder_is_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On one line each, even in a narrow terminal; brackets in a path are no markup."""
+    folder = tmp_path / "[bold]a folder with a name that is longer than most terminals are wide[/bold]"
+    monkeypatch.setenv("DATA_DIR", str(folder))
+    get_settings.cache_clear()
+    shown = StringIO()
+    ends = Part("sleeper", ("-c", "pass"))
+    banner = _banner(get_settings(), demo=False, mail=None)
+    assert Launcher(get_settings(), [ends], Console(file=shown, width=60)).run(banner) == 1
+    lines = shown.getvalue().splitlines()
+    assert f"  Logs       {folder}/logs" in lines
+    assert f"Its output is in {folder}/logs/sleeper.log" in lines
+    assert any(line.startswith(f"  Store      embedded MongoDB in {folder}, database ") for line in lines)
