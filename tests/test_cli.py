@@ -1,5 +1,6 @@
 """Bad input on the command line: one clear line, exit code 2, nothing half-written."""
 
+import asyncio
 import os
 import pty
 import shlex
@@ -18,6 +19,7 @@ from pymongo.database import Database
 from core import __version__
 from core.cli import app
 from core.cli.examples import EXAMPLES
+from core.services.alert_service import AlertService
 from core.types import Document
 from tests import forked
 from tests.ports import free_port
@@ -342,3 +344,14 @@ def test_help_shows_every_word_and_what_is_taken_if_an_option_is_left_out() -> N
     assert [text for text in texts if "[" in text] == []
     assert "yesterday" in core("report", "--help").stdout
     assert "your login" in core("alerts", "ack", "--help").stdout
+
+
+def test_alerts_are_listed_whatever_their_text(database: Database[Document]) -> None:
+    """An agent writes it: square brackets are no markup, which would be left out or end in a traceback."""
+    service = AlertService()
+    for text in ("The queue [retry] grows", "No dialler for [/promo]"):
+        asyncio.run(service.send_alert(alert_type=text[:3], severity="warning", message=text))
+    listed = core("alerts", "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "The queue [retry] grows" in listed.stdout
+    assert "No dialler for [/promo]" in listed.stdout

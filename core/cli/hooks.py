@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from core.access.audit import Action
 from core.cli.noted import note
@@ -47,9 +46,7 @@ def list_deliveries(
         unknown = f"unknown: {', '.join(one.unknown)}" if one.unknown else None
         why = "; ".join(filter(None, (one.reason, one.remark, *one.left_out, unknown)))
         at = f"{one.received_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            at, *(Text(text) for text in (one.source, one.event, one.outcome, one.call_id or "", why))
-        )
+        table.add_row(at, one.source, one.event, one.outcome, one.call_id or "", why)
     typer.echo(f"Store: {store_name()}")
     print_table(table if table.rows else "no matching delivery in the last 7 days")
 

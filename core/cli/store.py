@@ -104,13 +104,13 @@ def _contents(manifest: "Manifest") -> str:
 
 
 def print_table(table: Table | str) -> None:
-    """Print a table, or a text in its place, without cutting cells.
+    """Print a table, or a text in its place, without cutting cells; square brackets in them are no markup.
 
     Elsewhere than in a terminal (or if COLUMNS is set) no cell is wrapped either: lines can be searched.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, width=_UNBOUNDED)
+        console = Console(highlight=False, markup=False, width=_UNBOUNDED)
     for column in table.columns if isinstance(table, Table) else ():
         column.overflow = "fold"
     console.print(table)

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from core.access.audit import Action, audit_read
 from core.cli.noted import actor, note
@@ -77,8 +76,7 @@ def list_entries(
     for one in entries(database, wanted, most=most):
         about = ", ".join(f"{name} {value}" for name, value in one.about.items())
         at = f"{one.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-        texts = (one.actor, one.role, one.action, one.subject, about)
-        table.add_row(str(one.n), at, *map(Text, texts))
+        table.add_row(str(one.n), at, one.actor, one.role, one.action, one.subject, about)
     print_table(table if table.rows else "no matching entry")
 
 
