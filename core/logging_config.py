@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.logs.asgi import RequestLogMiddleware
 from core.logs.context import call_context, clear_call_context, set_call_context
-from core.logs.handler import LibraryHandler, WriterHandler
-from core.logs.logger import NAMESPACE, ComponentLogger, component_logger
+from core.logs.handler import NAMESPACE, LibraryHandler, WriterHandler
+from core.logs.logger import ComponentLogger, component_logger
 from core.logs.render import forget_contexts
 from core.logs.requests import (
     ServiceRecorder,

@@ -7,7 +7,9 @@ from core.logs.outward import as_logged, mask_in_place
 from core.logs.sinks.shipper import is_shipping
 from core.logs.writer import LogWriter
 
-_ROOT = logging.getLogger()
+NAMESPACE = "voice_agent"
+"""Our loggers live below this name, so that an application's own getLogger("api") stays its own."""
+_ROOT, _OURS = logging.getLogger(), logging.getLogger(NAMESPACE)
 UNREADABLE = "dropped {} log lines: their records could not be read"
 
 
@@ -28,7 +30,7 @@ class WriterHandler(logging.Handler):
                 active_span = self._writer.find_span()
                 event = event_of(logged, active_span() if active_span else None)
                 self._writer.put(logged.levelno, event)
-            if logged is record:
+            if logged is record and (_ROOT.handlers or len(_OURS.handlers) > 1):
                 self.passes_on(record)
         except Exception:  # noqa: BLE001 (logging must not break its caller)
             self._writer.lose(1, UNREADABLE)
@@ -43,8 +45,7 @@ class WriterHandler(logging.Handler):
 
         ``getLogger`` and ``getChild`` make plain loggers, also below our namespace.
         """
-        ours = logging.getLogger(record.name.partition(".")[0])
-        if not all(isinstance(handler, WriterHandler) for handler in (*ours.handlers, *_ROOT.handlers)):
+        if not all(isinstance(handler, WriterHandler) for handler in (*_OURS.handlers, *_ROOT.handlers)):
             mask_in_place(record)
 
     def flush(self) -> None:

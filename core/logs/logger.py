@@ -10,13 +10,10 @@ from typing import Any, ClassVar
 
 from core.logs.context import current
 from core.logs.event import FIXED, TAKEN, copied, formatted
-from core.logs.handler import UNREADABLE, LibraryHandler, WriterHandler
+from core.logs.handler import NAMESPACE, UNREADABLE, LibraryHandler, WriterHandler
 from core.logs.outward import masked
 from core.logs.sanitize import safe_repr
 from core.logs.writer import HURRY_AT, LogWriter
-
-NAMESPACE = "voice_agent"
-"""Our loggers live below this name, so that an application's own getLogger("api") stays its own."""
 
 _ROOT = logging.getLogger()
 _OURS = logging.getLogger(NAMESPACE)
