@@ -112,8 +112,9 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
                 raise BackupError("a restore into this store has not finished: run restore again first")
             return _back_up(database, data_dir, folder, progress)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise BackupError(f"the backup cannot be written to {folder}: {reason}") from None
+        # It may be a file of DATA_DIR that cannot be read or locked, too.
+        reason, where = error.strerror or str(error), error.filename or folder
+        raise BackupError(f"the backup cannot be made: {reason} ({where})") from None
 
 
 def _back_up(database: Database[Document], data_dir: Path, folder: Path, progress: Progress) -> Manifest:

@@ -193,6 +193,7 @@ def alone(database: Database[Document]) -> Iterator[None]:
 
     Raises:
         ArchiveBusyError: one is doing so.
+        UserError: the archive's folder cannot be written.
     """
     with _locked(database, ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
         yield
@@ -200,9 +201,14 @@ def alone(database: Database[Document]) -> Iterator[None]:
 
 @contextmanager
 def _locked(database: Database[Document], name: str, how: int) -> Iterator[None]:
-    path = private_folder(folder(database)) / name
-    with path.open("ab") as file:
+    path = folder(database) / name
+    try:
+        private_folder(path.parent)
+        file = path.open("ab")
         path.chmod(0o600)
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be written ({error.strerror}); make it writable") from None
+    with file:
         try:
             fcntl.flock(file, how)
         except BlockingIOError:

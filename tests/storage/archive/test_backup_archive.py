@@ -126,6 +126,26 @@ def test_a_restore_stopped_before_the_erased_are_erased_again_is_not_over(
     assert "restore" not in filled.list_collection_names()
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("command", [("archive",), ("backup", "new"), ("erase-lead", "lead_7", "--yes")])
+def test_an_archive_that_cannot_be_written_is_one_line_and_nothing_is_done(
+    filled: Database[Document], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    recorded_long_ago(filled, [call(number) for number in range(500, 510)])
+    place, before = folder(filled), ids(filled)
+    place.rename(f"{place}-elsewhere")
+    place.write_text("no folder")
+    try:
+        done = core(*command)
+    finally:
+        place.unlink()
+        Path(f"{place}-elsewhere").rename(place)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # the log's own
+    assert said == [f"error: {place} cannot be written (File exists); make it writable"]
+    assert ids(filled) == before
+
+
 def test_a_disk_that_takes_no_files_is_said_in_one_line(
     filled: Database[Document], other: Database[Document], tmp_path: Path
 ) -> None:
