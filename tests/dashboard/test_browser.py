@@ -1,12 +1,19 @@
 """The dashboard as people meet it: the real server, the real store, a real browser."""
 
 from codecs import BOM_UTF8
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
+from pymongo.database import Database
 
-from tests.dashboard.browser import opened, scrolled_to
+from core.clock import day_bounds, local_today
+from core.storage.calls import write_calls
+from core.types import Document
+from tests.dashboard.browser import opened, scrolled_to, served
+from tests.dashboard.conftest import make_call
 
 pytestmark = pytest.mark.full
 LINES = ".scatterlayer path.js-line"
@@ -132,6 +139,45 @@ def test_dark_and_narrow_screens_hold_everything(looked_at: str, browser: Browse
             assert title["height"] < 45, f"the title of {path} is broken"
             ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
             assert ground == "rgb(20, 24, 28)"
+
+
+_CUT_OR_BROKEN = """selector => {
+  const box = document.querySelector(selector), table = box.querySelector("table");
+  const shown = [...table.querySelectorAll("td.outcome span, td.result")].filter(cell => cell.offsetParent);
+  const words = cell => { const all = document.createRange(); all.selectNodeContents(cell); return all; };
+  const lines = cell => new Set([...words(cell).getClientRects()].map(({ top }) => top)).size;
+  const broken = shown.find(cell => lines(cell) > cell.innerText.split(/\\s+/).length);
+  return table.scrollWidth > box.clientWidth ? "cut off" : broken?.innerText;
+}"""
+
+
+def test_long_names_neither_break_the_words_of_a_list_nor_push_its_columns_out(
+    database: Database[Document], tmp_path: Path, browser: Browser
+) -> None:
+    """On phones, tablets, at twice the size: ``Complete`` stood above ``d``, and violations were cut off."""
+    name = "दिवाली व्यक्तिगत ऋण अभियान, दूसरा चरण"
+    some: dict[str, Any] = {
+        "qualification_completed": True,
+        "handoff_triggered": True,
+        "cost": {"llm": 1.0},
+        "campaign": name,
+        "lead_id": name,
+        "errors": [{"type": name, "fault": "provider"}],
+    }
+    night = day_bounds(local_today())[0] - timedelta(hours=22)
+    calls = [make_call(n, night + timedelta(minutes=n), **some) for n in range(9)]
+    write_calls(database, calls)
+    with served(tmp_path) as address, opened(browser, "about:blank") as page:
+        for path, box in (
+            ("calls?period=7d", ".st-key-calls-table"),
+            ("lead?call_id=call_1", "div.attempts"),
+        ):
+            page.goto(f"{address}/{path}")
+            page.wait_for_selector(f"{box} td")
+            for width in (390, 683, 768, 820, 1024, 1101, 1366):
+                page.set_viewport_size({"width": width, "height": 800})
+                page.wait_for_timeout(300)
+                assert not page.evaluate(_CUT_OR_BROKEN, box), (path, width)
 
 
 def test_the_table_behind_a_chart_downloads(looked_at: str, browser: Browser) -> None:
