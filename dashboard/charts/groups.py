@@ -43,7 +43,9 @@ def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
         hovertemplate="%{customdata}<extra></extra>",
     )
     numbered_rows(figure, palette, names)
-    figure.update_xaxes(showgrid=True, range=[0, 1.06 * widest], title=axis_title(unit, palette), nticks=6)
+    figure.update_xaxes(
+        showgrid=True, range=[0, 1.06 * widest], title=axis_title(unit, palette), nticks=4, tickangle=0
+    )
     gap = max(0.3, 1 - 0.16 * len(bars))
     figure.update_layout(bargap=gap, height=max(HEIGHT, ROW_PIXELS * len(bars) + _EDGES))
     return figure

@@ -1,9 +1,10 @@
-"""Axes that count calls are labelled with whole calls."""
+"""Axes that count calls are labelled with whole calls, and none with figures over each other."""
 
 import pandas as pd
 
 from dashboard.charts.bins import stacked_bins
 from dashboard.charts.distributions import histogram
+from dashboard.charts.groups import Bar, rows
 from dashboard.charts.time_series import Line, compared, stacked_bars
 from dashboard.theme import palette_of
 
@@ -27,3 +28,9 @@ def test_few_calls_are_not_counted_in_fifths() -> None:
         colours = dict.fromkeys(labels, "#0072B2")
         shown = stacked_bins(["0", "5"], waits, labels, colours, PALETTE, x_title="s")
         assert shown.layout.yaxis.dtick == step
+
+
+def test_figures_below_bars_are_level_and_few() -> None:
+    """Beside long names on a phone six of them were turned, and lay over each other."""
+    axis = rows([Bar("x" * 24, 40.0, "40 %"), Bar("y", 99.0, "99 %")], PALETTE, unit="%").layout.xaxis
+    assert (axis.tickangle, axis.nticks) == (0, 4)
