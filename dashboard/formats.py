@@ -133,8 +133,9 @@ def as_typed(text: str) -> str:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV; text that a spreadsheet would take for a formula is defused."""
-    text: str = table.map(harmless).to_csv(index=False)
+    """Return a table as CSV; text that a spreadsheet would take for a formula is defused, in headings too."""
+    head = [str(harmless(name)) for name in table.columns]
+    text: str = table.map(harmless).to_csv(index=False, header=head)
     return text
 
 

@@ -40,3 +40,11 @@ def test_no_text_breaks_a_row_of_a_csv(text: str) -> None:
     written = formats.to_csv(pd.DataFrame([{"call": text, "n": 1}, {"call": "next", "n": 2}]))
     rows = list(csv.reader(io.StringIO(written, newline="")))
     assert [row[1] for row in rows] == ["n", "1", "2"]
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x","y")', "@SUM(A1)", "+91 sales", "-2+3", "\tx"])
+def test_no_name_is_a_formula_in_a_csv_as_heading_or_in_a_cell(name: str) -> None:
+    """Campaigns and versions are columns of what Analytics and Compare let people download."""
+    written = formats.to_csv(pd.DataFrame({"From": [name], name: [1]}))
+    rows = list(csv.reader(io.StringIO(written, newline="")))
+    assert rows == [["From", f"'{name}"], [f"'{name}", "1"]]
