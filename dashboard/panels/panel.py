@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _TOOLS = {
     "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 }
 
+_FROM = "From"
 _IN_TIMES = re.compile(r"(?<=\d):(?=\d)")
 
 
@@ -240,10 +242,20 @@ def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table.assign(**{name: frame.to_numpy().ravel() for name, frame in columns.items()})
 
 
+def _told_apart(names: Sequence[str], taken: set[str]) -> list[str]:
+    """Return headings of which no two are equal, as campaigns may be named like another column."""
+    found: list[str] = []
+    for name in names:
+        free = (f"{name} ({number})" for number in count(2))
+        found.append(next(one for one in chain([name], free) if one not in {*found, *taken}))
+    return found
+
+
 def timed(frame: pd.DataFrame, labels: dict[str, str], scale: float = 1.0, digits: int = 0) -> pd.DataFrame:
     """Return a frame of buckets as a table: local start of the bucket, then the named columns."""
     columns = [name for name in labels if name in frame]
-    table = (frame[columns] * scale).round(digits).rename(columns=labels)
+    table = (frame[columns] * scale).round(digits)
+    table.columns = pd.Index(_told_apart([labels[name] for name in columns], {_FROM}))
     starts = pd.DatetimeIndex(frame.index)
-    table.insert(0, "From", [moment.isoformat(timespec="minutes") for moment in starts])
+    table.insert(0, _FROM, [moment.isoformat(timespec="minutes") for moment in starts])
     return table.reset_index(drop=True)
