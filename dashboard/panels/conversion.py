@@ -369,10 +369,24 @@ def _largest_part(cost: CostSummary) -> str:
 
 
 def _leads(by: Dimension, frame: pd.DataFrame) -> str:
-    """Return where a qualified lead costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``."""
-    known = frame["per_qualified_lead"].dropna().sort_values()
-    ends = known.iloc[[0, -1]] if len(known) > 1 else known.iloc[:0]
+    """Return where a qualified lead surely costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``.
+
+    Empty where the differences are within chance.
+    """
+    known = frame[frame["per_qualified_lead"] > 0]
+    leads = (known["total"] / known["per_qualified_lead"]).round().astype(int)
+    sums = {
+        str(name): interval
+        for name, value, n in zip(known.index, known["per_qualified_lead"], leads, strict=True)
+        if (interval := of_amount(value, int(n)))
+    }
+    if not sums:
+        return ""
+    least = min(sums, key=lambda name: sums[name].high)
+    most = max(sums, key=lambda name: sums[name].low)
+    if sums[least].high >= sums[most].low:
+        return ""
     words = [
-        f"{formats.plain(value_label(by, str(name)))} {formats.rupees(value)}" for name, value in ends.items()
+        f"{formats.plain(value_label(by, name))} {formats.rupees(sums[name].value)}" for name in (least, most)
     ]
-    return f" (from {' to '.join(words)})" if words else ""
+    return f" (from {' to '.join(words)})"

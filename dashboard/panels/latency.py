@@ -21,7 +21,8 @@ from dashboard.panels.chance import of_percentile
 from dashboard.panels.panel import Panel, hours_table, show
 from dashboard.panels.view import MOST_PARTS, View, value_label
 
-LEAST_FOR_HOUR = 20
+LEAST_CALLS = 20
+"""Of fewer, no hour, language or campaign is called the slowest."""
 STAGES = {
     "End to end": "e2e_latency_ms",
     "LLM": "llm_latency_ms",
@@ -63,8 +64,8 @@ def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zon
     key, title, n = "latency-hours", f"{name} p95 by hour of the week", int(counts.to_numpy().sum())
     if not n:
         return view.missing(key, title, name)
-    sure = frame.where(counts >= LEAST_FOR_HOUR)
-    worst = f"No hour has {LEAST_FOR_HOUR} calls yet"
+    sure = frame.where(counts >= LEAST_CALLS)
+    worst = f"No hour has {LEAST_CALLS} calls yet"
     if (values := sure.to_numpy()).size and not np.isnan(values).all():
         day, hour = divmod(int(np.nanargmax(values)), values.shape[1])
         worst = f"Slowest: {WEEKDAYS[day]} {hour:02d}:00, {formats.number(values[day, hour], 'ms')}"
@@ -72,8 +73,8 @@ def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zon
     return Panel(
         key,
         title,
-        f"{worst} · grey: fewer than {LEAST_FOR_HOUR} calls · {zone_words} · n {n:,}",
-        distributions.heat_map(frame, view.palette, unit="ms", counts=counts, least=LEAST_FOR_HOUR),
+        f"{worst} · grey: fewer than {LEAST_CALLS} calls · {zone_words} · n {n:,}",
+        distributions.heat_map(frame, view.palette, unit="ms", counts=counts, least=LEAST_CALLS),
         table[table["Calls"] > 0],
         drilldown=drilldown.hours({"order": field}),
     )
@@ -89,15 +90,18 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
         return view.missing(key, title, name)
     names = [value_label(by, str(value)) for value in there.index]
     values = {p: there[f"{field}_{p}"].tolist() for p in PERCENTILES}
-    slowest = int(there[f"{field}_p95"].to_numpy().argmax())
+    enough = counts[there.index] >= LEAST_CALLS
+    slowest = f"No {by} has {LEAST_CALLS} calls yet"
+    if enough.any():
+        at = int(np.nanargmax(there[f"{field}_p95"].where(enough).to_numpy()))
+        slowest = f"Slowest p95: {formats.plain(names[at])}, {formats.number(values['p95'][at], 'ms')}"
     table = pd.DataFrame({by.capitalize(): names, "Calls": counts[there.index].to_numpy()})
     for percentile in PERCENTILES:
         table[f"{percentile} (ms)"] = there[f"{field}_{percentile}"].round().to_numpy()
     return Panel(
         key,
         title,
-        f"Slowest p95: {formats.plain(names[slowest])}, {formats.number(values['p95'][slowest], 'ms')} "
-        f"· n {int(counts.sum()):,}",
+        f"{slowest} · n {int(counts.sum()):,}",
         distributions.percentile_dots(names, values, view.palette.colours, view.palette),
         table,
         drilldown=drilldown.rows([str(value) for value in there.index], by, order=field),

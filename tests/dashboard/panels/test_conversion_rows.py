@@ -116,6 +116,27 @@ def test_the_largest_part_of_the_cost_is_that_of_all_calls(database: Database[Do
         assert "largest part: telephony" in panels[key].caption, panels[key].caption
 
 
+@pytest.mark.parametrize("rare", [1, 60])
+def test_no_campaign_is_called_the_dearest_or_slowest_by_a_call_or_two(
+    database: Database[Document], rare: int
+) -> None:
+    """One lead of a new campaign says little of what its leads cost, or how slow its calls are."""
+    qualified = {"qualification_completed": True, "llm_latency_ms": 900.0}
+    calls = [
+        some_call(number).model_copy(update={**qualified, "campaign": "usual"}) for number in range(CALLS)
+    ]
+    dear = {"campaign": "rare", "cost": CallCost(llm=9.0), "llm_latency_ms": 2_000.0}
+    calls += [some_call(CALLS + n).model_copy(update={**qualified, **dear}) for n in range(rare)]
+    write_calls(database, calls)
+    window = SELECTION.window(utc_now(), get_settings().tz, 60)
+    conversion = {one.key: one for one in boards.conversion_board(window, SELECTION, "light").panels}
+    latency = {one.key: one for one in boards.latency_board(window, SELECTION, "LLM", "light").panels}
+    for panel in (conversion["costs-campaign"], conversion["lead-costs-campaign"]):
+        assert ("(from usual ₹3.00 to rare ₹9.00)" in panel.caption) == (rare > 1)
+    slowest = latency["latency-campaign"].caption
+    assert slowest.startswith("Slowest p95: rare" if rare > 1 else "Slowest p95: usual")
+
+
 def test_the_funnel_by_hour_and_language_adds_up_to_the_funnel(panels: dict[str, Panel]) -> None:
     table = panels["funnel-hours"].table
     assert table is not None
