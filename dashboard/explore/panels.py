@@ -149,6 +149,7 @@ def _caption(answer: Answer, question: Question, statistic: str, known: Sequence
         said.append("lines: 95 % interval")
     if question.measure in DISTRIBUTIONS and statistic in PERCENTILES:
         said.append("exact" if answer.exact else "within 1 %")
+    said.append(f"n {sum(group.figure.n for group in known):,}")
     return " \N{MIDDLE DOT} ".join(said)
 
 
