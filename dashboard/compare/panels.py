@@ -14,7 +14,7 @@ from core.models.definitions import COST_PARTS, COUNTS, LATENCIES, METRICS, PRIC
 from dashboard import formats
 from dashboard.charts import distributions, groups
 from dashboard.panels.conversion import STAGES as STAGE_LABELS
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.theme import Palette
 
 MEANS = ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms", "duration_seconds", "cost")
@@ -38,6 +38,7 @@ def colours(palette: Palette) -> tuple[str, str]:
     return palette.neutral, palette.accent
 
 
+@fails_alone("Verdicts")
 def verdicts(first: Named, second: Named) -> Panel:
     """Return every rate and mean of both sides, their difference, and the verdict so far."""
     rows = [_row(key, first, second) for key in (*RATES, *MEANS) if _is_known(key, first, second)]
@@ -167,6 +168,7 @@ def measured(first: Figures, second: Figures) -> list[str]:
     return [name for name in LATENCIES if first.spreads[name].n and second.spreads[name].n]
 
 
+@fails_alone("Latency")
 def latency(name: str, frame: pd.DataFrame, sides: Sequence[Named], palette: Palette) -> Panel:
     """Return the distribution of a latency on both sides, as shares of calls."""
     spreads = [side.figures.spreads[name] for side in sides]
@@ -188,6 +190,7 @@ def latency(name: str, frame: pd.DataFrame, sides: Sequence[Named], palette: Pal
     )
 
 
+@fails_alone("Latency percentiles")
 def percentiles(sides: Sequence[Named], names: Sequence[str]) -> Panel:
     """Return the exact percentiles of every latency on both sides."""
     rows = [
@@ -209,6 +212,7 @@ def percentiles(sides: Sequence[Named], names: Sequence[str]) -> Panel:
     )
 
 
+@fails_alone("Funnel")
 def funnel(sides: Sequence[Named], palette: Palette) -> Panel:
     """Return the funnels of outbound calls of both sides."""
     counts = pd.DataFrame([dict(side.figures.funnel) for side in sides], index=[side.name for side in sides])
@@ -234,6 +238,7 @@ def funnel(sides: Sequence[Named], palette: Palette) -> Panel:
     )
 
 
+@fails_alone("Cost per call")
 def costs(sides: Sequence[Named], palette: Palette) -> Panel:
     """Return the cost of a call on both sides, by component."""
     known = [side.figures.counts["calls_with_cost"] for side in sides]

@@ -12,7 +12,7 @@ from dashboard import formats
 from dashboard.charts import time_series
 from dashboard.charts.time_series import Line
 from dashboard.drilldown import CallsTarget
-from dashboard.panels.panel import Panel, timed
+from dashboard.panels.panel import Panel, fails_alone, timed
 from dashboard.panels.view import NO_VALUE, View
 
 MOST_LISTED = 100
@@ -22,6 +22,7 @@ _SOME = ":red[:material/error:] {:,}"
 _OFF = ":gray[off]"
 
 
+@fails_alone("Calling rules")
 def rules(judged: Judged) -> Panel:
     """Return each rule: calls it applies to, calls with the required data, violations, and its text."""
     worst = max(judged.rules, key=lambda rule: rule.violations)
@@ -66,6 +67,7 @@ def _shown(rule: RuleFigures) -> dict[str, str]:
     }
 
 
+@fails_alone("Violations over time")
 def over_time(view: View, judged: Judged) -> Panel:
     """Return violations over time, one colour per rule."""
     key, title = "violations", "Violations over time"
@@ -91,6 +93,7 @@ def over_time(view: View, judged: Judged) -> Panel:
     )
 
 
+@fails_alone("Violations by campaign")
 def by_campaign(judged: Judged) -> Panel:
     """Return the campaigns with the most calls in violation."""
     table = evidence.by_campaign(judged)
@@ -127,6 +130,7 @@ def _link(call_id: str) -> str:
     return f"[{formats.plain(call_id)}]({CallsTarget(facets={'call_id': call_id}).link})"
 
 
+@fails_alone("Violations")
 def listed(judged: Judged, zone: tzinfo) -> Panel:
     """Return the newest violations, each with a link to its call."""
     rows = judged.listed.head(MOST_LISTED)

@@ -16,7 +16,7 @@ from dashboard.drilldown import Drilldown
 from dashboard.explore import readings
 from dashboard.explore.readings import Reading
 from dashboard.filters import label
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.panels.view import NO_VALUE
 from dashboard.theme import Palette
 
@@ -87,6 +87,7 @@ def _groups(answer: Answer, question: Question, statistic: str) -> list[_Group]:
     ]
 
 
+@fails_alone("Explore")
 def panel(answer: Answer, question: Question, statistic: str, palette: Palette) -> Panel:
     """Return one figure per group; groups beyond the largest are merged into one grey bar."""
     field, unit = question.field, readings.unit_of(question.measure)

@@ -18,7 +18,7 @@ from dashboard.charts.distributions import Dots
 from dashboard.drilldown import CallsTarget
 from dashboard.panels import headlines
 from dashboard.panels.chance import Interval, of_amount, of_percentile
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.panels.view import DIMENSION_WORDS, MOST_PARTS, RATES, View, value_label
 
 FEW_CALLS = 10
@@ -84,6 +84,7 @@ def aligned(cube: Cube, before: Cube, bucket: Bucket) -> pd.Series:
     return pd.Series(np.bincount(place[kept], n[kept], len(index)).astype(int), index, name="n")
 
 
+@fails_alone("What changed")
 def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
     """Return every figure now and before, and whether the difference is significant."""
     key, title = "changes", f"What changed vs {view.selection.compared_words}"
@@ -126,6 +127,7 @@ def _change(metric: str, now: Reading, before: Reading) -> dict[str, object]:
     }
 
 
+@fails_alone("Rates by part")
 def rates_by(view: View, by: Dimension, frame: pd.DataFrame) -> Panel:
     """Return the rates of each value of a dimension, with intervals."""
     words = DIMENSION_WORDS[by]

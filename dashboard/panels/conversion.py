@@ -22,7 +22,7 @@ from dashboard.charts.time_series import WEEKDAYS
 from dashboard.drilldown import CallsTarget
 from dashboard.panels import headlines
 from dashboard.panels.chance import of_amount
-from dashboard.panels.panel import Panel, hours_table, timed
+from dashboard.panels.panel import Panel, fails_alone, hours_table, timed
 from dashboard.panels.view import MOST_PARTS, View, value_label
 
 STAGES = {
@@ -41,6 +41,7 @@ MOST_LINES = 3
 _CONVERSIONS = ("qualification_rate", "handoff_rate")
 
 
+@fails_alone("From dialled to handed off")
 def funnel(view: View, frame: pd.DataFrame) -> Panel:
     """Return the funnel of outbound calls, from dialled to handed off."""
     key, title = "funnel", "From dialled to handed off"
@@ -82,6 +83,7 @@ def funnel(view: View, frame: pd.DataFrame) -> Panel:
     )
 
 
+@fails_alone("Where the funnel leaks")
 def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
     """Return the funnel's steps by language, campaign or attempt, with intervals."""
     key, title = f"leaks-{by}", f"Where the funnel leaks, by {by}"
@@ -133,6 +135,7 @@ def _ordered(view: View, names: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, view.palette.cycle, strict=False))
 
 
+@fails_alone("Qualification and handoff over time")
 def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return qualification and handoff rates over time, with intervals where calls are few."""
     key, title, n = "conversions", "Qualification and handoff over time", summary.completed_calls
@@ -178,6 +181,7 @@ def _sure(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} % ({low:.1f} to {high:.1f})"
 
 
+@fails_alone("Best time to call")
 def best_time(
     view: View, dialled: pd.DataFrame, answered: pd.DataFrame, outside: int, zone_words: str
 ) -> Panel:
@@ -244,6 +248,7 @@ def _switch(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[in
     )
 
 
+@fails_alone("Qualified per call dialled, by hour and language")
 def by_hour(view: View, frame: pd.DataFrame) -> Panel:
     """Return qualified leads per call dialled by hour and language, with the funnel as table."""
     key, title = "funnel-hours", "Qualified per call dialled, by hour and language"
@@ -295,6 +300,7 @@ def by_hour(view: View, frame: pd.DataFrame) -> Panel:
     )
 
 
+@fails_alone("Cost per qualified lead")
 def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return rupees per qualified lead by component, for each value of a dimension, with intervals."""
     key, title = f"lead-costs-{by}", f"Cost per qualified lead by {by}"
@@ -328,6 +334,7 @@ def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSumm
     )
 
 
+@fails_alone("Cost per call")
 def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return rupees per call by component, for each value of a dimension."""
     key, title, cost = f"costs-{by}", f"Cost per call by {by}", summary.cost

@@ -18,7 +18,7 @@ from dashboard.drilldown import CallsTarget
 from dashboard.filters import label
 from dashboard.panels import headlines
 from dashboard.panels.chance import of_percentile
-from dashboard.panels.panel import Panel, hours_table, show
+from dashboard.panels.panel import Panel, fails_alone, hours_table, show
 from dashboard.panels.view import MOST_PARTS, View, value_label
 
 LEAST_CALLS = 20
@@ -32,6 +32,7 @@ STAGES = {
 """The stages that can be shown in detail, by label."""
 
 
+@fails_alone("Latency distribution")
 def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentiles) -> Panel:
     """Return the histogram of a latency, with its percentiles."""
     name = METRICS[field].label
@@ -58,6 +59,7 @@ def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentile
     )
 
 
+@fails_alone("Latency by hour of the week")
 def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zone_words: str) -> Panel:
     """Return the 95th percentile by weekday and hour."""
     name = METRICS[field].label
@@ -80,6 +82,7 @@ def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zon
     )
 
 
+@fails_alone("Latency by part")
 def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> Panel:
     """Return percentiles by language or campaign, from a ``breakdown`` with the field."""
     name = METRICS[field].label
@@ -108,6 +111,7 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
     )
 
 
+@fails_alone("Latency per turn")
 def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> Panel:
     """Return percentiles of single turns beside those of call means; None: finding them took too long."""
     key, title = "per-turn", "Latency per turn"

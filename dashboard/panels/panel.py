@@ -4,16 +4,18 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from itertools import chain, count
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from pymongo.errors import PyMongoError
 
 from core.access.audit import Action
+from core.logging_config import get_logger
 from dashboard import audited, formats, in_view
 from dashboard.charts.time_series import HEIGHT, WEEKDAYS
 from dashboard.drilldown import Drilldown, follow
@@ -24,6 +26,9 @@ _TOOLS = {
     "displayModeBar": "hover",
     "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 }
+
+NOT_MADE = "This cannot be shown: the dashboard's log says why. The rest of the page is not affected."
+logger = get_logger("dashboard")
 
 _FROM = "From"
 _IN_TIMES = re.compile(r"(?<=\d):(?=\d)")
@@ -95,6 +100,34 @@ class Panel:
         if self.figure is None or self.drilldown is None:
             return ""
         return link_list(self.figure.to_dict(), self.drilldown)
+
+
+Made = ParamSpec("Made")
+
+
+def fails_alone(title: str) -> Callable[[Callable[Made, Panel]], Callable[Made, Panel]]:
+    """Let a panel that cannot be made leave the rest of its page: it says so, and the log says why.
+
+    Args:
+        title: what the panel is called then.
+    """
+
+    def guarded(make: Callable[Made, Panel]) -> Callable[Made, Panel]:
+        @wraps(make)
+        def made(*args: Made.args, **kwargs: Made.kwargs) -> Panel:
+            try:
+                return make(*args, **kwargs)
+            except PyMongoError:
+                raise  # the page says that the database does not answer
+            except Exception:
+                logger.exception("A panel cannot be shown", extra={"panel": title})
+                # Of a panel that a page has several times, the words tell which it is.
+                words = [arg for arg in args if isinstance(arg, str)]
+                return Panel("-".join(["not-made", title, *words]), title, NOT_MADE)
+
+        return made
+
+    return guarded
 
 
 def show(panel: Panel, later: str = "") -> None:

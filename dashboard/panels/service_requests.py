@@ -8,7 +8,7 @@ from dashboard import drilldown, formats
 from dashboard.charts import distributions, time_series
 from dashboard.charts.time_series import Line
 from dashboard.filters import label
-from dashboard.panels.panel import Panel, timed
+from dashboard.panels.panel import Panel, fails_alone, timed
 from dashboard.panels.view import MOST_PARTS, View
 
 ERROR_WORDS = {"5xx": "5xx", "exception": "Exceptions", "timeout": "Timeouts"}
@@ -16,6 +16,7 @@ _TEACH = "MetricsService.record_service_call records them"
 _PER_100 = "per 100 calls"
 
 
+@fails_alone("Services")
 def operations(view: View, requests: Requests, since: str) -> Panel:
     """Return a table of services and operations."""
     key, title = "services", "API and external services"
@@ -51,11 +52,13 @@ def operations(view: View, requests: Requests, since: str) -> Panel:
     )
 
 
+@fails_alone("Service latency")
 def service_latency(view: View, requests: Requests) -> Panel:
     """Return the 95th percentile of each service over time."""
     return _course(view, requests, "service-latency", "Service latency, p95 over time", "p95", "ms")
 
 
+@fails_alone("Service errors")
 def service_errors(view: View, requests: Requests) -> Panel:
     """Return the error rate of each service over time."""
     return _course(view, requests, "service-errors", "Failed requests over time", "error_rate", "%")
@@ -84,6 +87,7 @@ def _course(view: View, requests: Requests, key: str, title: str, column: str, u
     )
 
 
+@fails_alone("Call errors")
 def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return call errors by type and fault, from ``tables.errors``; a call may have several of a type."""
     key, title, total = "errors", "Call errors by type and fault", summary.total_calls
@@ -103,6 +107,7 @@ def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     )
 
 
+@fails_alone("How calls ended")
 def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return the end reasons of calls, from ``tables.ends``."""
     key, title, total = "ends", "How calls ended, by reason and fault", summary.total_calls

@@ -12,7 +12,7 @@ from dashboard.charts import distributions, time_series
 from dashboard.charts.time_series import Line
 from dashboard.filters import label
 from dashboard.panels import headlines
-from dashboard.panels.panel import Panel, timed
+from dashboard.panels.panel import Panel, fails_alone, timed
 from dashboard.panels.view import DIMENSION_WORDS, MOST_PARTS, OTHERS, RATES, View, value_label
 
 _ORDER = {"status": ("completed", "failed", "no_answer"), "direction": ("outbound", "inbound")}
@@ -33,6 +33,7 @@ def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
     return shown
 
 
+@fails_alone("Call volume")
 def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | None = None) -> Panel:
     """Return calls over time by a dimension; ``earlier``: calls of the compared period by bucket."""
     bucket, merged, frame = view.window.bucket, frame.shape[1] > MOST_PARTS, _fewer(frame, by)
@@ -57,6 +58,7 @@ def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | 
     )
 
 
+@fails_alone("Latency percentiles")
 def latency(
     view: View,
     field: str,
@@ -84,6 +86,7 @@ def latency(
     )
 
 
+@fails_alone("Rates")
 def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return the five rates over time."""
     there = frame[frame["n"] > 0]
@@ -112,6 +115,7 @@ def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     )
 
 
+@fails_alone("Call duration over time")
 def duration_course(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
     """Return percentiles of call duration over time."""
     key, title = "duration-course", "Call duration over time"
@@ -128,6 +132,7 @@ def duration_course(view: View, frame: pd.DataFrame, spread: Percentiles) -> Pan
     )
 
 
+@fails_alone("Call duration")
 def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
     """Return the histogram of call durations."""
     key, title = "durations", "How long calls last"
@@ -152,6 +157,7 @@ def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
     )
 
 
+@fails_alone("Caller sentiment")
 def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Return the histogram of sentiment scores."""
     key, title, mean = "sentiment", "Caller sentiment", summary.sentiment.mean
@@ -175,6 +181,7 @@ def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     )
 
 
+@fails_alone("Languages")
 def languages(view: View, summary: CallSummary) -> Panel:
     """Return the share of calls by language."""
     counts = {label("language", name): n for name, n in summary.languages.items()}
@@ -189,6 +196,7 @@ def languages(view: View, summary: CallSummary) -> Panel:
     )
 
 
+@fails_alone("Calls by hour of the week")
 def hours(view: View, frame: pd.DataFrame, summary: CallSummary, zone_words: str) -> Panel:
     """Return calls by weekday and hour."""
     table = frame.rename(columns=lambda hour: f"{hour:02d}").reset_index(drop=True)

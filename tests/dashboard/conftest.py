@@ -47,6 +47,14 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     users._nobodys_hash.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def every_panel_can_be_made(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail where a panel could not be made, though its page is there: who breaks one clears the log."""
+    yield
+    failed = [one for one in caplog.get_records("call") if one.getMessage() == "A panel cannot be shown"]
+    assert not failed, [one.__dict__.get("panel") for one in failed]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def components() -> Iterator[None]:
     """Look once for components that other packages bring: each app would read all packages' metadata anew."""

@@ -295,17 +295,17 @@ def test_system_shows_the_processes_and_since_when_one_is_silent(
 def test_conversion_says_what_a_call_and_a_qualified_lead_cost_in_each_language(
     database: Database[Document], start: Start
 ) -> None:
-    """Hindi: 10 calls of 2 rupees, 4 qualified. English: 10 of 3 rupees, 2 qualified."""
+    """Hindi: 100 calls of 2 rupees, 40 qualified. English: 100 of 3 rupees, 20 qualified."""
     now = utc_now()
     calls = [
         make_call(
             n,
             now - timedelta(minutes=n + 1),
-            language="hindi" if n < 10 else "english",
-            qualification_completed=n in {0, 1, 2, 3, 10, 11},
-            cost={"llm": 2 if n < 10 else 3},
+            language="hindi" if n < 100 else "english",
+            qualification_completed=n < 40 or 100 <= n < 120,
+            cost={"llm": 2 if n < 100 else 3},
         )
-        for n in range(20)
+        for n in range(200)
     ]
     write_calls(database, calls)
     app = start("conversion")

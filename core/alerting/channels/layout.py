@@ -21,7 +21,7 @@ _MOST_FACTS = 30
 _ROOM_FOR_THE_REST = 300
 _CUT = " … (cut)"
 _APART = "\n\n"
-_LINK_AT_THE_END = re.compile(r"https?://\S*\Z")
+_LINK = re.compile(r"https?://")
 LINK_WORDS = {
     "Dashboard": "view on the dashboard",
     "Runbook": "what to do",
@@ -59,7 +59,9 @@ def cut(text: str, most: int, mark: str = _CUT) -> str:
     if length(kept) > left:
         kept = kept.encode("utf-16-le", "surrogatepass")[: 2 * left].decode("utf-16-le", "ignore")
     if not text[len(kept)].isspace():
-        kept = _LINK_AT_THE_END.sub("", kept)
+        last_word = max(kept.rfind(" "), kept.rfind("\n")) + 1
+        link = _LINK.search(kept, last_word)
+        kept = kept[: link.start()] if link else kept
     return (kept.rstrip() + mark)[:most]
 
 

@@ -8,12 +8,13 @@ from dashboard.charts.bins import stacked_bins
 from dashboard.drilldown import CallsTarget
 from dashboard.filters import label
 from dashboard.panels.conversations.wording import TOO_LONG, of_which, share_words
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.panels.view import View
 
 HANDED_OFF = CallsTarget(facets={"stage": "handed_off"})
 
 
+@fails_alone("Handoffs")
 def handoffs(view: View, found: Conversations | None) -> Panel:
     """Return how long leads wait for a person, and how often one answers in time."""
     key, title = "handoff-waits", "Handoffs: how long leads wait for a person"

@@ -9,10 +9,11 @@ from core.aggregation.conversations.read import TURNS_OF, Conversations
 from core.aggregation.intervals import distinguishable
 from dashboard import formats
 from dashboard.panels.conversations.wording import TOO_LONG, share_words
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.panels.view import View
 
 
+@fails_alone("Changes of language")
 def changes_of_language(view: View, found: Conversations | None) -> Panel:
     """Return calls in which the lead changes language, compared with the others."""
     key, title = "language-changes", "Calls that change language"

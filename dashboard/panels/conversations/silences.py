@@ -8,12 +8,13 @@ from dashboard.charts import distributions
 from dashboard.charts.distributions import Dots
 from dashboard.drilldown import CallsTarget
 from dashboard.panels.conversations.wording import TOO_LONG, of_which, share_words
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.panels.view import View
 
 HUNG_UP = CallsTarget(facets={"end_reason": of_silences.HANG_UP})
 
 
+@fails_alone("Hang-ups and silences")
 def silences(view: View, found: Conversations | None) -> Panel:
     """Return how often leads hang up, by the agent's longest silence."""
     key, title = "silences", "Hang-ups by the agent's longest silence"
