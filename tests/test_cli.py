@@ -220,6 +220,7 @@ def test_log_lines_do_not_come_between_what_a_person_reads(
 
 
 @pytest.mark.parametrize("command", ["doctor", "--version"])
+@pytest.mark.full
 def test_a_bad_variable_leaves_what_others_read_clean(command: str) -> None:
     """In a fresh interpreter, because loggers that modules ask for on import read the settings too."""
     done = subprocess.run(
@@ -235,6 +236,7 @@ def test_a_bad_variable_leaves_what_others_read_clean(command: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
 @pytest.mark.parametrize("arguments", [["rules", "list"], ["--help"], ["doctor"]])
+@pytest.mark.full
 def test_a_full_disk_under_the_output_is_one_line(database: Database[Document], arguments: list[str]) -> None:
     command = [sys.executable, "-m", "core", *arguments]
     with Path("/dev/full").open("w") as full:
@@ -243,6 +245,7 @@ def test_a_full_disk_under_the_output_is_one_line(database: Database[Document], 
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
 
+@pytest.mark.full
 def test_a_long_name_in_a_table_can_be_searched_for_and_is_never_cut(database: Database[Document]) -> None:
     """Lines of a pipe are as long as they need to be; in a narrow terminal, cells are wrapped."""
     name = "grafana-" + "0123456789" * 5

@@ -35,6 +35,7 @@ sys.exit(sent[-1])
 @pytest.mark.parametrize(
     ("how", "ends_at"), [("SIG_DFL", signal.SIGHUP), ("SIG_IGN", signal.SIGTERM)], ids=["plain", "nohup"]
 )
+@pytest.mark.full
 def test_a_closed_terminal_ends_everything_unless_nohup_says_it_must_not(
     how: str, ends_at: signal.Signals
 ) -> None:

@@ -16,6 +16,7 @@ from dashboard.__main__ import configuration, send_at_once
 from tests.dashboard.conftest import ROOT
 
 
+@pytest.mark.full
 def test_an_address_open_to_others_is_refused_in_one_line() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "dashboard"],
@@ -118,6 +119,7 @@ print(libc.mallinfo2().hblks - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
+@pytest.mark.full
 def test_large_blocks_of_memory_go_back_to_the_system() -> None:
     def mapped(*arguments: str, **variables: str) -> int:
         """How many mappings of its own a block got after a larger one was freed."""

@@ -54,6 +54,7 @@ def test_a_new_store_is_told_what_is_still_to_do(database: Database[Document]) -
     assert "MONGODB_URL is not one of our variables -> did you mean MONGODB_URI?" in done.stdout
 
 
+@pytest.mark.full
 def test_another_store_on_the_machine_is_named(database: Database[Document], tmp_path: Path) -> None:
     """An agent with a relative DATA_DIR that was started elsewhere records where nobody looks."""
     there = {**os.environ, "DATA_DIR": str(tmp_path / "agent")}

@@ -94,6 +94,7 @@ def test_of_a_file_that_is_cut_off_all_rows_before_are_stored_and_it_is_said(
     )
 
 
+@pytest.mark.full
 def test_an_import_that_breaks_off_is_in_the_audit_log_too(
     files: Files, database: Database[Document]
 ) -> None:

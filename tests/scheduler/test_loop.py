@@ -152,6 +152,7 @@ def test_a_wrong_configuration_is_one_line(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("on purpose"), asyncio.CancelledError()])
+@pytest.mark.full
 def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild(
     database: Database[Document], error: BaseException
 ) -> None:
@@ -202,6 +203,7 @@ def test_a_job_whose_row_another_tool_changed_runs_and_keeps_no_other_from_runni
     assert ran == ["odd", "last"]
 
 
+@pytest.mark.full
 def test_in_a_restored_store_a_job_runs_once_in_its_slot(database: Database[Document]) -> None:
     """A backup has the jobs with the terms they ran in, and not the lease that counts terms."""
     database["scheduler_jobs"].insert_one({"_id": "hourly", "slot": 3, "term": 57})
@@ -282,6 +284,7 @@ scheduler.run_forever()
 """
 
 
+@pytest.mark.full
 def test_a_restart_does_not_run_again_what_its_slot_has_seen(database: Database[Document]) -> None:
     ran: list[str] = []
 

@@ -141,6 +141,7 @@ def test_buckets_are_those_of_the_sketches() -> None:
 
 
 @pytest.mark.skipif(ENDING_STARTS_NO_THREADS, reason="this Python starts no threads at its end: it spools")
+@pytest.mark.full
 def test_each_process_writes_its_own_requests_when_it_ends(database: Database[Document]) -> None:
     subprocess.run([sys.executable, "-c", SAMPLES], check=True, timeout=30)
     counted = Counter({row["process"]: row["count"] for row in database["service_minutes"].find()})
@@ -148,6 +149,7 @@ def test_each_process_writes_its_own_requests_when_it_ends(database: Database[Do
     assert spool_status().waiting == 0
 
 
+@pytest.mark.full
 def test_a_signal_handler_that_logs_a_request_never_waits_for_what_it_interrupts(
     database: Database[Document],
 ) -> None:
@@ -157,6 +159,7 @@ def test_a_signal_handler_that_logs_a_request_never_waits_for_what_it_interrupts
     assert database["service_minutes"].count_documents({"service": "deepgram"}) > 0
 
 
+@pytest.mark.full
 def test_a_forked_child_records_too(database: Database[Document]) -> None:
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=30)
     who = {"parent", "child", "parent again"}
@@ -165,6 +168,7 @@ def test_a_forked_child_records_too(database: Database[Document]) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.full
 def test_a_frozen_database_delays_neither_requests_nor_calls_without_a_loop(
     database: Database[Document], store: Path
 ) -> None:

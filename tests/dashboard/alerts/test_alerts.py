@@ -79,6 +79,7 @@ def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Docum
     assert "**Notified: slack**" in said_
 
 
+@pytest.mark.full
 def test_of_a_hundred_alerts_the_worst_have_cards_and_the_others_come_when_asked_for(
     alerts: Database[Document], start: Start
 ) -> None:

@@ -104,6 +104,7 @@ def test_files_that_lie_on_another_machine_are_said_to_be_missing(
     assert not_here(filled, manifest) == filled["archives"].count_documents({}) > 0
 
 
+@pytest.mark.full
 def test_a_restore_stopped_before_the_erased_are_erased_again_is_not_over(
     filled: Database[Document], tmp_path: Path
 ) -> None:
