@@ -38,8 +38,8 @@ def test_a_test_alert_tries_every_channel_and_says_why_one_failed(
     assert "email, recipient 1 of ALERT_EMAIL_TO: delivered" in said
     assert "email, recipient 2 of ALERT_EMAIL_TO: FAILED: refused: 550 no such user" in said
     assert "slack: not configured; set SLACK_WEBHOOK_URL" in said
-    assert "pager, pager: delivered" in said
-    assert "hook, hook: delivered" in said
+    assert "\npager: delivered" in said
+    assert "\nhook: delivered" in said
     assert "links only work on this machine (http://localhost:3000); set DASHBOARD_PUBLIC_URL" in said
     events = [payload["event_action"] for host, _, payload in web.received if "pagerduty" in host]
     assert events == ["trigger", "resolve"]
