@@ -18,10 +18,15 @@ _NOBODY = frozenset({"null", "none", "nan", "nil", "n/a", "#n/a", "na", "-", "un
 def as_id(field: str, text: str) -> str:
     """Return a cell as an id; empty if a lead's has one of the words for none.
 
+    One that a spreadsheet has rounded is empty too, unless it is the call's own: it would make one lead of
+    several, and the call is worth keeping without it.
+
     Raises:
-        ValueError: a spreadsheet has rounded it, so that different ones became the same.
+        ValueError: a spreadsheet has rounded the id of the call, so that different ones became the same.
     """
     if _ROUNDED.fullmatch(text):
+        if field != "call_id":
+            return ""
         raise ValueError(
             f"{text!r} was rounded by a spreadsheet, as are others that now look the same; "
             "import the file as it was exported, not as it was saved there"

@@ -386,6 +386,13 @@ def test_calls_are_not_made_one_because_a_spreadsheet_rounded_their_ids(
         assert str(rejected).startswith(f"{line}: call_id: '{cell}' was rounded by a spreadsheet"), rejected
 
 
+def test_a_call_whose_leads_id_a_spreadsheet_rounded_is_kept_without_it(files: Files) -> None:
+    """Several people would be one lead, with the attempts and opt-outs of all."""
+    mapping = f'start_time = "at"\n{FIELDS}lead_id = "id"'
+    files.put('id,at\n"3.27E+11",2024-11-05\n81234,2024-11-06\n', mapping)
+    assert [call.lead_id for call in files.calls()] == [None, "81234"]
+
+
 def test_an_id_that_only_looks_like_a_number_is_taken_as_it_is(files: Files) -> None:
     mapping = f'start_time = "at"\n{FIELDS}'.replace('{ template = "row-{line}" }', '"id"')
     ids = ["12e45", "5e+10a", "E+12", "4E+5f", "12E34", "0x1E+10"]
