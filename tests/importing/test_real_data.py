@@ -50,7 +50,9 @@ def test_technion_calls_agree_with_the_raw_file(database: Database[Document]) ->
     assert calls.count_documents({"status": "completed", "handoff_triggered": True}) == 27_060
     assert calls.count_documents({"status": "failed", "end_reason": "customer_hung_up"}) == 4_299
     assert calls.count_documents({"language": "english"}) == (raw["type"] == "PE").sum()
-    assert calls.count_documents({"lead_id": None}) == (raw["customer_id"] == "0").sum()
+    rounded = raw["customer_id"].str.contains("E+", regex=False)  # by a spreadsheet
+    assert calls.count_documents({"lead_id": None}) == ((raw["customer_id"] == "0") | rounded).sum()
+    assert rounded.sum() == 24
     assert not calls.count_documents({"metadata.server": {"$exists": True}})
 
     days = {zone: local_days(raw["start"], zone) for zone in ("Asia/Jerusalem", "Asia/Kolkata")}
