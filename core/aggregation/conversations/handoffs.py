@@ -1,11 +1,9 @@
 """Handoffs: how long leads wait for a person, and how often one answers."""
 
-import numpy as np
 import pandas as pd
 
 from core.aggregation.intervals import wilson
-from core.aggregation.rollups.cells import Floats
-from core.models.definitions import PERCENTILES
+from core.aggregation.rollups.sketch import exact
 
 SLA_SECONDS = 20.0
 """A person is to answer within this time."""
@@ -37,13 +35,9 @@ def _row(group: pd.DataFrame) -> dict[str, float]:
     for name, part in (("answered", answered), ("in_time", in_time)):
         low, high = (float(end) for end in wilson(part, n))
         row |= {name: part / n if n else float("nan"), f"{name}_low": low, f"{name}_high": high}
-    return row | {name: _percentile(by_person["wait"].to_numpy(float), name) for name in ("p50", "p95")}
-
-
-def _percentile(waits: Floats, name: str) -> float:
-    if not len(waits):
-        return float("nan")
-    return float(np.quantile(waits, PERCENTILES[name], method="inverted_cdf"))
+    waited = by_person["wait"].to_numpy(float)
+    p50, p95 = exact(waited, "p50", "p95") if answered else (float("nan"), float("nan"))
+    return row | {"p50": p50, "p95": p95}
 
 
 def waits(calls: pd.DataFrame) -> pd.DataFrame:

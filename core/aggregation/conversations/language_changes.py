@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from core.models.definitions import PERCENTILES
+from core.aggregation.rollups.sketch import exact
 
 UNKNOWN = "unknown"
-_SHARES = (PERCENTILES["p50"], PERCENTILES["p95"])
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def language_changes(calls: pd.DataFrame, turns: pd.DataFrame) -> LanguageChange
 def _group(calls: pd.DataFrame, turns: pd.DataFrame) -> Group:
     waits = turns["e2e_ms"].dropna().to_numpy(float)
     completed = calls[calls["status"] == "completed"]
-    p50, p95 = np.quantile(waits, _SHARES, method="inverted_cdf").tolist() if len(waits) else (None, None)
+    p50, p95 = exact(waits, "p50", "p95") if len(waits) else (None, None)
     return Group(
         len(calls),
         len(completed),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.aggregation.rollups.cells import Floats, Ints
+from core.models.definitions import PERCENTILES
 
 RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
@@ -55,7 +56,7 @@ def quantiles(counts: Ints, shares: ArrayLike, least: Floats, most: Floats) -> F
 
     NaN without counts.
 
-    Ranks are those of numpy's ``inverted_cdf``, so that sketch and exact percentiles mean the same call.
+    Ranks are those of :func:`exact`, so that sketch and exact percentiles mean the same call.
     ``least`` and ``most`` are the exact extremes of each row. Estimates are clipped to them, so that no
     percentile lies outside of what was measured.
     """
@@ -69,3 +70,13 @@ def quantiles(counts: Ints, shares: ArrayLike, least: Floats, most: Floats) -> F
     np.clip(result, least[:, None], most[:, None], out=result)
     result[n == 0] = np.nan
     return result
+
+
+def exact(values: Floats, *names: str) -> list[float]:
+    """Return percentiles of values themselves, by the keys of PERCENTILES: each is a value that occurred.
+
+    Ranks are those of numpy's ``inverted_cdf``. There must be a value.
+    """
+    shares = [PERCENTILES[name] for name in names]
+    found: list[float] = np.quantile(values, shares, method="inverted_cdf").tolist()
+    return found

@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.aggregation.rollups.foreign_values import read_past
+from core.aggregation.rollups.sketch import exact
 from core.models.definitions import PERCENTILES
 from core.models.metrics import Percentiles
 from core.storage.collections import CALLS, TURNS
@@ -63,11 +64,10 @@ def _spread(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Percentiles
     known = values[~np.isnan(values)]
     if not len(known):
         return Percentiles(n=0, coverage=None)
-    points = np.quantile(known, [*PERCENTILES.values()], method="inverted_cdf")
     return Percentiles(
         n=len(known),
         coverage=len(known) / len(values),
         mean=known.mean(),
         max=known.max(),
-        **dict(zip(PERCENTILES, points.tolist(), strict=True)),
+        **dict(zip(PERCENTILES, exact(known, *PERCENTILES), strict=True)),
     )

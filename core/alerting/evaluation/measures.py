@@ -6,10 +6,11 @@ from datetime import datetime
 import numpy as np
 
 from core.aggregation.rollups.cells import Floats
+from core.aggregation.rollups.sketch import exact
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
 from core.alerting.evaluation.findings import Measured
 from core.models.calls.calling_rules import CALLING_RULES
-from core.models.definitions import COUNTS, METRICS, PERCENTILES, RATES
+from core.models.definitions import COUNTS, METRICS, RATES
 from core.models.hours import Hours, open_since
 from core.models.rule_metrics import ANY_VIOLATION, RuleMetric
 from core.models.rules import AlertRule
@@ -89,12 +90,13 @@ def label(metric: RuleMetric, field: str | None = None) -> str:
 
 
 def statistic(values: Floats, name: str) -> float:
-    """Return a statistic of at least one value; percentiles are exact (numpy's ``inverted_cdf``)."""
+    """Return a statistic of at least one value; percentiles are exact."""
     if name == "mean":
         return float(values.mean())
     if name == "max":
         return float(values.max())
-    return float(np.quantile(values, PERCENTILES[name], method="inverted_cdf"))
+    (percentile,) = exact(values, name)
+    return percentile
 
 
 def _share(rule: AlertRule, metric: RuleMetric, calls: CallColumns) -> list[Measured]:
