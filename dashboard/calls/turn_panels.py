@@ -11,11 +11,12 @@ from core.models.metrics import TurnMetrics
 from dashboard import formats, theme
 from dashboard.charts.call_lanes import lanes
 from dashboard.charts.call_timeline import NOT_THE_WHOLE, part_label, turn_times, waits
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 
 _NO_SPEECH = "speech times not reported: each wait is drawn from the start of its turn"
 
 
+@fails_alone("Call timeline")
 def clock_panel(clock: CallClock, lines: Sequence[Mapping[str, Any]]) -> Panel:
     """Return the call's timeline from answer to end: a lane per speaker, log lines below."""
     said = [f"{formats.duration(clock.seconds)} min"]
@@ -70,6 +71,7 @@ def _seconds(ms: float | None) -> float | None:
     return None if ms is None else ms / 1_000
 
 
+@fails_alone("Turn by turn: what the lead waited for")
 def waits_panel(turns: Sequence[TurnMetrics], clock: CallClock) -> Panel:
     """Return a panel with a row per turn: the parts of its wait, their owners and shares."""
     waited = {turn.turn: turn.e2e_ms for turn in turns if turn.e2e_ms is not None}

@@ -7,7 +7,7 @@ import pandas as pd
 from core.hooks.secrets import title_of
 from core.storage.hook_deliveries import HookOutcome, SourceActivity
 from dashboard import formats
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 from dashboard.queries.source_queries import Sources
 
 KEY, TITLE = "sources", "Platforms and carriers"
@@ -23,6 +23,7 @@ _WORDS = {
 }
 
 
+@fails_alone("Sources")
 def panel(found: Sources, now: datetime, zone: tzinfo) -> Panel:
     """Return each source that is on, or delivered something within a week."""
     names = sorted({*found.on, *found.activity})

@@ -8,7 +8,7 @@ from core.hooks.secrets import title_of
 from core.storage.hook_deliveries import HookDelivery, HookOutcome
 from dashboard import formats
 from dashboard.drilldown import CallsTarget
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 
 KEY, TITLE = "deliveries", "Latest deliveries"
 _BADGES = {
@@ -19,6 +19,7 @@ _BADGES = {
 }
 
 
+@fails_alone("Latest deliveries")
 def panel(latest: list[HookDelivery], now: datetime, zone: tzinfo) -> Panel:
     """Return the latest deliveries of all sources, newest first."""
     refused = sum(one.outcome == HookOutcome.REFUSED for one in latest)

@@ -18,7 +18,7 @@ from core.models.outbox import WAITING, OutboxState
 from core.types import counted
 from dashboard import formats, visitor
 from dashboard.panels import boards
-from dashboard.panels.panel import Panel, page_table, show, table_behind
+from dashboard.panels.panel import Panel, fails_alone, page_table, show, table_behind
 from dashboard.queries import cache, system_queries
 from dashboard.queries.system_queries import Trust
 
@@ -163,6 +163,7 @@ def _late(trust: Trust) -> Tile:
     return Tile("late", "Late arrivals", f"{late.late:,}", words, "gray", means)
 
 
+@fails_alone("Metric definitions and coverage")
 def definitions(summary: CallSummary, trust: Trust, zone: tzinfo) -> Panel:
     """Return each metric's definition, denominator, and coverage in the period."""
     until = trust.health.rollups.until

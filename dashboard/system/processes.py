@@ -7,11 +7,12 @@ import pandas as pd
 from core.health import SystemHealth
 from core.storage.recording.processes import ProcessHealth
 from dashboard import formats
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 
 KEY, TITLE = "processes", "Recording processes"
 
 
+@fails_alone("Processes")
 def panel(health: SystemHealth, zone: tzinfo) -> Panel:
     """Return each process with its queues and drops; silent ones say since when."""
     found = health.processes

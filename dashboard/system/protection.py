@@ -9,12 +9,13 @@ from core.doctor.countries import UNKNOWN, Sink
 from core.doctor.result import Finding, State
 from core.doctor.retention import Kept
 from dashboard import formats
-from dashboard.panels.panel import Panel
+from dashboard.panels.panel import Panel, fails_alone
 
 _FINE = ":green[:material/check_circle:]"
 _MARKS = {State.WARN: ":orange[:material/warning:]", State.FAIL: ":red[:material/error:]"}
 
 
+@fails_alone("Retention")
 def retention(kept: Sequence[Kept], profile: str, zone: tzinfo) -> Panel:
     """Return what is kept, for how long, by which variable, and the current state."""
     wrong = sum(one.problem(profile) is not None for one in kept)
@@ -53,6 +54,7 @@ def _kept(one: Kept, profile: str, zone: tzinfo) -> dict[str, str]:
     }
 
 
+@fails_alone("Where data goes")
 def countries(sinks: Sequence[Sink]) -> Panel:
     """Return the country each sink sends to."""
     unknown = sum(sink.country == UNKNOWN for sink in sinks)
@@ -86,6 +88,7 @@ def countries(sinks: Sequence[Sink]) -> Panel:
     )
 
 
+@fails_alone("Security findings")
 def exposure(findings: Sequence[Finding]) -> Panel:
     """Return the security findings, with remedies."""
     worse = [one for one in findings if one.state in _MARKS]
