@@ -39,6 +39,8 @@
   const LOST_MS = 3000, STALLED_MS = 20_000;
   let looking, pressed, pressedAt = 0, printsBy = 0, leftTitle;
   const places = () => [...document.querySelectorAll("[class*='st-key-later-'] button")];
+  // Until what stands above a place has its height, the place is only passing by.
+  const isBuilding = () => document.querySelector("[data-testid=stMain] [data-testid=stSkeleton]");
   const isNear = ({ top, bottom, width }) => {
     const ahead = document.querySelector("[data-testid=stMain]")?.scrollTop ? innerHeight : 0;
     return width > 0 && (printsBy || (top < innerHeight + ahead && bottom > -ahead));
@@ -58,7 +60,7 @@
     const rests = document.querySelector("[data-test-script-state=notRunning]");
     const waits = pressed?.isConnected && performance.now() - pressedAt < LOST_MS;
     // One at a time: of several clicks at once the browser sends one.
-    if (rests && !waits && !isLeaving()) {
+    if (rests && !waits && !isLeaving() && !isBuilding()) {
       pressed = next;
       pressedAt = performance.now();
       next.classList.add("pressed");

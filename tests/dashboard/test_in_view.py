@@ -1,10 +1,11 @@
 """Charts further down a page are drawn once the reader comes near them, and the page does not move for it."""
 
+import time
 from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.browser import opened
@@ -53,6 +54,27 @@ def test_another_page_begins_at_its_top() -> None:
     assert drawn(app)
     assert not drawn(shown(app, "latency"))
     assert not drawn(shown(app, "analytics"))
+
+
+@pytest.mark.full
+def test_a_page_that_is_still_growing_draws_no_chart_that_ends_up_out_of_sight(
+    looked_at: str, browser: Browser
+) -> None:
+    """Its tiles have no height until their code is there, so that charts below stand in their place."""
+
+    def late(route: Route) -> None:
+        time.sleep(0.1)
+        route.continue_()
+
+    with opened(browser, looked_at) as page:
+        page.set_viewport_size({"width": 1440, "height": 700})
+        page.route("**/static/js/*.js", late)
+        page.reload()
+        page.wait_for_selector("[data-testid=stMetric]")
+        settle(page)
+        page.wait_for_timeout(1_000)
+        expect(page.locator(LATER).first).not_to_be_in_viewport()
+        assert page.evaluate(CHARTS) == 0, "they stand below the first screenful"
 
 
 @pytest.mark.full
