@@ -208,6 +208,7 @@ def test_without_keys_our_own_pages_and_a_typed_address_pass(
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", f"{ANALYTICS}/alerts", "/nothing"])
 @pytest.mark.parametrize("peer", [("203.0.113.24", 5), ("127.0.0.1", 5), ("::1", 5)])
+@pytest.mark.usefixtures("database")
 def test_behind_another_server_nobody_passes_without_keys(path: str, peer: tuple[str, int]) -> None:
     """The application does not know where a server that is not ours listens, nor who stands before it."""
     answer = TestClient(create_app(), base_url="http://localhost", client=peer).get(path)
@@ -224,12 +225,14 @@ def test_behind_another_server_nobody_passes_without_keys(path: str, peer: tuple
         ("http://127.0.0.1", ("proxy", 5)),
     ],
 )
+@pytest.mark.usefixtures("database")
 def test_a_proxy_on_this_machine_lets_nobody_from_elsewhere_in(server: str, peer: tuple[str, int]) -> None:
     """Both ends of the connection have to be this machine, whatever Host says."""
     with from_this_machine(server, peer) as client:
         assert client.get("/healthz", headers={"Host": "localhost"}).status_code == 403
 
 
+@pytest.mark.usefixtures("database")
 def test_beyond_this_machine_it_wants_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_HOST", "0.0.0.0")  # noqa: S104 (that it is refused is the point)
     get_settings.cache_clear()
