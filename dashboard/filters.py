@@ -10,14 +10,16 @@ import streamlit as st
 
 from core.aggregation.rollups.buckets import SECONDS, Bucket, bucket_for, bucket_start
 from core.aggregation.rollups.call_frames import CallFilters
-from core.clock import is_twice, local_today, rolling, round_up, to_utc, wall
+from core.clock import FIRST_YEAR, LAST_YEAR, is_twice, local_today, rolling, round_up, to_utc, wall
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
 from dashboard import formats, theme
 
 CUSTOM = "custom"
 DEFAULT_PERIOD = "24h"
-EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 (local time, as entered)
+EARLIEST = datetime(FIRST_YEAR, 1, 1)  # noqa: DTZ001 (local time, as entered)
+LATEST = datetime(LAST_YEAR + 1, 1, 1)  # noqa: DTZ001 (as EARLIEST)
+"""The latest end of a period: calls of all years that are accepted can be shown."""
 NEW_CUSTOM_DAYS = 7
 FILTERS = tuple(field.name for field in fields_of(CallFilters))
 AGAIN = "again"
@@ -180,7 +182,7 @@ def _moment(text: str | None, *, is_end: bool) -> datetime | None:
             moment += timedelta(days=1)
     except (ValueError, OverflowError, UserError):
         return None
-    return moment.replace(second=0, microsecond=0) if EARLIEST <= moment <= _latest() else None
+    return moment.replace(second=0, microsecond=0) if EARLIEST <= moment <= LATEST else None
 
 
 def moment_of(text: str | None) -> datetime | None:
@@ -215,10 +217,6 @@ def _chosen_time(name: str, otherwise: datetime) -> datetime:
     """Return the local time of a widget, in the second of two equal hours where that was asked for."""
     moment: datetime = st.session_state.get(name) or otherwise
     return moment.replace(fold=1) if name in _again() and is_twice(moment) else moment
-
-
-def _latest() -> datetime:
-    return datetime.combine(local_today() + timedelta(days=366), time.min)
 
 
 def _choice(name: str, values: list[str], everything: str) -> None:
@@ -286,7 +284,7 @@ def _time_input(text: str, key: str) -> None:
         value=EARLIEST,  # only a value that differs from this is put into the URL
         label_visibility="collapsed",
         min_value=EARLIEST,
-        max_value=_latest(),
+        max_value=LATEST,
         format="DD/MM/YYYY",
         step=timedelta(minutes=5),
         required=True,

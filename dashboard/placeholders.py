@@ -113,7 +113,8 @@ def no_calls(selection: Selection, newest: datetime) -> None:
                 st.markdown("No call in this period matches the filters.")
                 st.button("Clear the filters", on_click=clear_filters, icon=":material/filter_alt_off:")
             else:
-                st.markdown(f"The newest call is from {formats.day(last)}.")
+                ahead = ", in the future: is the clock of its machine right?" if newest > utc_now() else "."
+                st.markdown(f"The newest call is from {formats.day(last)}{ahead}")
             st.button(
                 f"Show the {JUMP_DAYS} days up to {formats.day(last)}",
                 on_click=show_days,

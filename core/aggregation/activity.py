@@ -22,13 +22,22 @@ def newest_call_start(database: Database[Document]) -> datetime | None:
     return _start(database, -1)
 
 
+def newest_begun_call(database: Database[Document]) -> datetime | None:
+    """Return the same, but of calls that lie in the future only where there are no others.
+
+    One call from a machine whose clock is ahead would otherwise hide that calls stopped coming.
+    """
+    return _start(database, -1, {"$lte": utc_now()}) or newest_call_start(database)
+
+
 def oldest_call_start(database: Database[Document]) -> datetime | None:
     """Return when the oldest stored call began, in UTC, not counting archived ones; None if there is none."""
     return _start(database, 1)
 
 
-def _start(database: Database[Document], order: int) -> datetime | None:
-    row = database[CALLS].find_one({"start_time": A_TIME}, {"start_time": 1}, sort=[("start_time", order)])
+def _start(database: Database[Document], order: int, bounds: Document | None = None) -> datetime | None:
+    wanted = {"start_time": A_TIME | (bounds or {})}
+    row = database[CALLS].find_one(wanted, {"start_time": 1}, sort=[("start_time", order)])
     return row["start_time"] if row else None
 
 

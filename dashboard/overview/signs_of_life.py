@@ -74,6 +74,8 @@ def _others(pulse: Pulse, now: datetime, zone: tzinfo) -> Iterator[str]:
 
 
 def _newest(at: datetime, now: datetime, zone: tzinfo) -> str:
+    if at > now + timedelta(minutes=1):
+        return f"Newest call {formats.day(at.astimezone(zone).date())}, in the future"
     if now - at < timedelta(days=2):
         return f"Newest call {formats.ago(now - at)}"
     return f"Newest call {formats.day(at.astimezone(zone).date())}"

@@ -39,7 +39,7 @@ def pulse() -> Pulse:
     """Return newest call, scheduler and alerts, at most 3 s old."""
     database = get_sync_database()
     return Pulse(
-        activity.newest_call_start(database),
+        activity.newest_begun_call(database),
         count_active(database),
         activity.calls_ended_recently(database),
         scheduler_heartbeat(database),

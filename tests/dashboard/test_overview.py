@@ -14,6 +14,7 @@ from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.collections import ALERT_EVENTS
 from core.types import Document
+from dashboard import formats
 from dashboard.overview.active_alerts import MOST_SHOWN
 from dashboard.panels.boards import most_telling
 from tests.dashboard.alerts.test_alerts import keep
@@ -91,3 +92,26 @@ def test_a_hundred_alerts_leave_the_figures_on_the_first_screen(
     ((*rows,),) = tables_of(app)
     assert len(rows) == MOST_SHOWN
     assert "[90 more alerts firing: see all on Alerts](alerts" in text_of(app)
+
+
+def test_one_call_of_the_future_does_not_hide_that_calls_stopped_coming(
+    database: Database[Document], start: Start
+) -> None:
+    """Its machine's clock is ahead; the newest call is the one that came three hours ago."""
+    write_calls(database, [make_call(1, utc_now() - timedelta(hours=3, minutes=5))])
+    write_calls(database, [make_call(2, utc_now() + timedelta(days=400))])
+    assert "Newest call 3 h ago" in text_of(start())
+
+
+def test_calls_of_the_future_alone_are_said_to_be_and_can_be_shown(
+    database: Database[Document], start: Start
+) -> None:
+    first = utc_now() + timedelta(days=400)
+    write_calls(database, [make_call(n, first + timedelta(minutes=n)) for n in range(3)])
+    day = formats.day(first.astimezone(get_settings().tz).date())
+    app = start()
+    assert f"Newest call {day}, in the future" in text_of(app)
+    assert f"The newest call is from {day}, in the future" in text_of(app)
+    app.button(key="jump-to-data").click().run()
+    assert not app.exception
+    assert {one.label: one.value for one in app.metric}["Calls"] == "3"
