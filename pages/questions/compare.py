@@ -10,8 +10,9 @@ from dashboard.compare.panels import Named
 from dashboard.explore.choices import of_all_pages
 from dashboard.explore.panels import value_label
 from dashboard.panels import auto_refresh
+from dashboard.panels.board_page import no_calls
 from dashboard.panels.panel import grid, show
-from dashboard.queries import cache, explore_queries, system_queries
+from dashboard.queries import cache, explore_queries
 from dashboard.queries.explore_queries import Part, Refused
 
 HEIGHT = 1_400
@@ -95,16 +96,18 @@ def draw(first: Named, second: Named, of: tuple[Part, ...]) -> None:
 
 
 def nothing_to_compare() -> None:
-    """Say that there are not two sides to compare."""
-    newest = cache.ask("pulse", system_queries.pulse).value.newest_call
-    if not newest:
-        placeholders.no_calls_at_all()
+    """Say that there are not two sides to compare, or no calls at all."""
+    selection, window = filters.selected(), window_now()
+    everything = Part(window.start, window.end, of_all_pages(selection))
+    found = cache.ask(everything, explore_queries.side, everything).value
+    if not isinstance(found, Refused) and not found.calls:
+        no_calls(selection)
         return
     what = field.label.lower() if field else "period"
     with st.container(border=True, key="one-side"):
         st.markdown("## Nothing to compare with")
         st.markdown(
-            f"Calls {filters.selected().words} have only one {formats.plain(what)}, or one side has no "
+            f"Calls {selection.words} have only one {formats.plain(what)}, or one side has no "
             "calls. Choose a longer period, other filters or another field."
         )
 

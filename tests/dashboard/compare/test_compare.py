@@ -70,6 +70,16 @@ def test_one_value_alone_is_nothing_to_compare(calls: Database[Document], start:
     assert "Nothing to compare with" in text_of(start("questions/compare", versus="Language"))
 
 
+@pytest.mark.parametrize("versus", ["Agent version", "Period"])
+def test_a_period_without_calls_leads_to_the_newest(
+    calls_of_1999: Database[Document], start: Start, versus: str
+) -> None:
+    app = start("questions/compare", versus=versus)
+    assert "No calls in the last 24 hours" in text_of(app)
+    assert "have only one" not in text_of(app)
+    assert app.button(key="jump-to-data")
+
+
 @pytest.mark.parametrize(
     ("found", "good", "said"),
     [
