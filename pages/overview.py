@@ -28,7 +28,8 @@ def told() -> None:
         if pulse.newest_call is None:
             return
         answer = cache.ask(selection, story_queries.story, window, selection.filters)
-        story.draw(answer.value, window, selection, len(pulse.alerts))
+        checked = pulse.heartbeat is not None and not pulse.heartbeat.is_silent(utc_now())
+        story.draw(answer.value, window, selection, len(pulse.alerts), checked=checked)
 
 
 def signs() -> None:

@@ -30,7 +30,7 @@ BAD_CALLS = {
 """The bad calls of each metric, by its key."""
 
 
-def draw(story: Story, window: Window, selection: Selection, firing: int) -> None:
+def draw(story: Story, window: Window, selection: Selection, firing: int, *, checked: bool) -> None:
     """Draw the sentence and its reasons, each with a link to its calls.
 
     Args:
@@ -38,25 +38,28 @@ def draw(story: Story, window: Window, selection: Selection, firing: int) -> Non
         window: the period it is about.
         selection: names that period.
         firing: number of firing alerts; nothing is called normal while there are any.
+        checked: whether alerts are checked at all; nothing is called normal while they are not.
     """
     tone, icon = ("bad", "error") if not story.normal else ("good", "check_circle")
-    if story.normal and (firing or not story.known):
+    if story.normal and (firing or not checked or not story.known):
         tone, icon = "open", "info"
     with st.container(key=f"story-{tone}", gap="xxsmall"):
-        st.markdown(f"## :material/{icon}: {formats.plain(headline(story, selection, firing))}")
+        st.markdown(
+            f"## :material/{icon}: {formats.plain(headline(story, selection, firing, checked=checked))}"
+        )
         lines = [*_links(story, window)]
         if lines:
             st.markdown("\n".join(f"- {line}" for line in lines))
 
 
-def headline(story: Story, selection: Selection, firing: int = 0) -> str:
-    """Return the headline, which also mentions firing alerts if nothing else is wrong."""
-    if story.headline != NORMAL:
+def headline(story: Story, selection: Selection, firing: int = 0, *, checked: bool = True) -> str:
+    """Return the headline, which also mentions firing or unchecked alerts if nothing else is wrong."""
+    if story.headline != NORMAL or (checked and not firing):
         return story.headline
+    alerts = "alerts are not checked"
     if firing:
         alerts = "an alert is firing" if firing == 1 else f"{firing} alerts are firing"
-        return f"Nothing is worse than {selection.compared_words}, but {alerts}"
-    return story.headline
+    return f"Nothing is worse than {selection.compared_words}, but {alerts}"
 
 
 def day_of(story: Story) -> date | None:

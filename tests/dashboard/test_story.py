@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
@@ -45,6 +46,25 @@ def test_nothing_is_called_normal_while_an_alert_fires() -> None:
     assert story.headline(normal, SELECTION) == "Everything is normal"
     said = story.headline(normal, SELECTION, firing=2)
     assert said == "Nothing is worse than the same weekdays before, but 2 alerts are firing"
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (True, "Everything is normal"),
+        (False, "Nothing is worse than the same weekdays before, but alerts are not checked"),
+    ],
+)
+def test_nothing_is_called_normal_while_no_scheduler_checks_alerts(
+    database: Database[Document], start: Start, *, runs: bool, said: str
+) -> None:
+    week, now = timedelta(days=7), utc_now()
+    times = [now - timedelta(minutes=3 * n + 1) for n in range(400)]
+    write_calls(database, [make_call(n, at) for n, at in enumerate(times)])
+    write_calls(database, [make_call(1_000 + n, at - week) for n, at in enumerate(times)])
+    if runs:
+        database["heartbeats"].insert_one({"_id": "scheduler", "at": now, "interval_seconds": 60})
+    assert f": {said}" in text_of(start())
 
 
 def test_a_reason_leads_to_its_calls() -> None:
