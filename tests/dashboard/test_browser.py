@@ -9,8 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 from pymongo.database import Database
 
-from core.clock import day_bounds, local_today
+from core.access.audit import Action, audit
+from core.access.roles import Actor, Role
+from core.clock import day_bounds, local_today, utc_now
+from core.models.metrics import TurnMetrics
 from core.storage.calls import write_calls
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
 from core.types import Document
 from tests.dashboard.browser import opened, scrolled_to, served
 from tests.dashboard.conftest import make_call
@@ -178,6 +183,38 @@ def test_long_names_neither_break_the_words_of_a_list_nor_push_its_columns_out(
                 page.set_viewport_size({"width": width, "height": 800})
                 page.wait_for_timeout(300)
                 assert not page.evaluate(_CUT_OR_BROKEN, box), (path, width)
+
+
+def test_tables_are_not_cut_off_on_a_laptop(
+    database: Database[Document], tmp_path: Path, browser: Browser
+) -> None:
+    """The seal of an audit entry and the links to calls that change language were beyond the edge."""
+    calls = [make_call(n, utc_now() - timedelta(minutes=5 * n + 3)) for n in range(20)]
+    write_calls(database, calls)
+    spoken = [
+        ("call_1", 1, "hindi"),
+        ("call_1", 2, "english"),
+        ("call_2", 1, "hindi"),
+        ("call_2", 2, "hindi"),
+    ]
+    turns = [TurnMetrics(call_id=of, turn=n, language=name, e2e_ms=900) for of, n, name in spoken]
+    write(database, [Record.now(turn) for turn in turns])
+    asked = {"since": "2026-11-30T18:30:00+00:00", "until": "2026-12-01T18:30:00+00:00", "form": "JSON " * 30}
+    audit(database, Actor("asha", Role.ADMIN), Action.LISTED_CALLS, "calls", **asked)
+    with served(tmp_path) as address, opened(browser, "about:blank") as page:
+        for path, panel in (("conversion", "language-changes"), ("audit", "audit")):
+            page.goto(f"{address}/{path}")
+            page.wait_for_selector("[data-testid=stMain] h1")
+            while not page.locator(f".st-key-chart-{panel} td").count():
+                page.mouse.wheel(0, 400)
+                page.wait_for_timeout(200)
+            for width in (1201, 1366):
+                page.set_viewport_size({"width": width, "height": 768})
+                page.wait_for_timeout(300)
+                box = page.locator(
+                    f".st-key-chart-{panel} [data-testid=stMarkdownContainer]:has(table)"
+                ).first
+                assert box.evaluate("it => it.scrollWidth <= it.clientWidth"), (path, width)
 
 
 def test_the_table_behind_a_chart_downloads(looked_at: str, browser: Browser) -> None:
