@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pymongo.database import Database
 
 from core.clock import utc_now
@@ -89,3 +89,33 @@ def test_the_keyboard_reaches_pages_filters_and_tables(looked_at: str, browser: 
     wanted = {"Overview", "Analytics", "24h", "Direction", "Language", "Pause", "Table"}
     assert {name for name in wanted if not any(name in text for text in reached)} == set()
     assert not any("Link to heading" in text for text in reached), "an unseen stop of the Tab key"
+
+
+_GROUND = "element => getComputedStyle(element).backgroundColor"
+_RING = "element => { const its = getComputedStyle(element); return its.outlineStyle + its.outlineWidth; }"
+
+
+def test_the_keyboard_shows_where_it_is_in_the_menu(looked_at: str, browser: Browser) -> None:
+    with opened(browser, f"{looked_at}/latency") as page:
+        links = page.get_by_test_id("stSidebarNavLink")
+        links.first.focus()
+        page.keyboard.press("Tab")
+        assert links.nth(1).evaluate(_RING) == "solid2px"
+
+
+def test_what_is_chosen_and_on_shows_in_the_colours_of_the_readers_system(
+    looked_at: str, browser: Browser
+) -> None:
+    """With a high contrast theme: the chosen period looked like the others, and switches were not there."""
+    with opened(browser, f"{looked_at}/?period=7d") as page:
+        page.emulate_media(forced_colors="active")
+        page.wait_for_selector(".st-key-kpi-total-calls")
+        chosen = page.locator(".st-key-period [aria-checked=true]")
+        other = page.locator(".st-key-period [aria-checked=false]").first
+        assert chosen.evaluate(_GROUND) != other.evaluate(_GROUND)
+        switch = page.locator(".st-key-pause label > div").first
+        assert switch.evaluate(_RING) == "solid1px"
+        off = switch.evaluate(_GROUND)
+        page.locator(".st-key-pause label").first.click()
+        expect(page.locator(".st-key-pause input")).to_be_checked()
+        assert switch.evaluate(_GROUND) != off
