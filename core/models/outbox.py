@@ -55,6 +55,9 @@ class OutboxRow(BaseModel):
     label: str = Field(description="The recipient as it may be shown")
     stream: str = Field(description="A newer message of a stream takes the place of an older one")
     notification: Notification
+    group_in: str | None = Field(
+        default=None, description="The row with the states of the whole group, where this has only its own"
+    )
     report: ReportText | None = Field(default=None, description="Set where it is a report, not about alerts")
     urgent: bool = Field(description="A new critical alert, or an end: never held back nor put in a digest")
     failed_channels: list[str] = Field(

@@ -87,4 +87,5 @@ async def record_sent(database: AsyncDatabase[Document], notification: Notificat
 async def is_recorded(database: AsyncDatabase[Document], notification: Notification) -> bool:
     """Return whether this very notification was recorded for another recipient."""
     key = record_id(notification.group_key, notification.channel)
-    return await database[NOTIFICATIONS].find_one({"_id": key, "key": notification.key}) is not None
+    found = await database[NOTIFICATIONS].find_one({"_id": key, "key": notification.key}, {"_id": 1})
+    return found is not None

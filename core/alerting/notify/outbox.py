@@ -111,17 +111,47 @@ async def enqueue(
     A row that exists already is left as it is, unless it was superseded or died long ago. Skips "resolved"
     messages for recipients that never got the "firing" one.
 
+    Of a pager's rows for one decision, only the first holds the states of the whole group; otherwise a
+    thousand incidents would store a million states.
+
     Raises:
         PyMongoError: the database does not answer; the next check decides and enqueues again.
     """
     ids = []
+    first: dict[tuple[str, str, str], str] = {}
     for row in rows:
         told = not ends_all(row.notification) or await _was_told(database, row)
         if told:
-            await _insert(database, row, timing)
+            whole = first.setdefault((row.channel, row.recipient, row.notification.key), row.id)
+            await _insert(database, row if whole == row.id else _with_own_states(row, whole), timing)
             ids.append(row.id)
         await _supersede(database, row)
     return ids
+
+
+def _with_own_states(row: OutboxRow, whole: str) -> OutboxRow:
+    """Return a row with only the states of its own alerts; ``whole`` is the row with those of the group."""
+    notification = row.notification
+    own = {alert.id for alert in notification.alerts}
+    kept: Document = {
+        name: {alert_id: value for alert_id, value in getattr(notification, name).items() if alert_id in own}
+        for name in ("members", "severities", "told_at")
+    }
+    return row.model_copy(update={"group_in": whole, "notification": notification.model_copy(update=kept)})
+
+
+async def with_group(database: AsyncDatabase[Document], row: OutboxRow) -> Notification | None:
+    """Return a row's notification with the states of the whole group; None if they are gone."""
+    here, seen = row, {row.id}
+    while here.group_in is not None and here.group_in not in seen:
+        seen.add(here.group_in)
+        found = await database[OUTBOX].find_one({"_id": here.group_in})
+        rows = list(each_readable([found] if found else [], OutboxRow.model_validate, OUTBOX))
+        if not rows:
+            return None
+        here = rows[0]
+    whole = {name: getattr(here.notification, name) for name in ("members", "severities", "told_at")}
+    return row.notification.model_copy(update=whole)
 
 
 async def _was_told(database: AsyncDatabase[Document], row: OutboxRow) -> bool:

@@ -31,6 +31,7 @@ from core.alerting.notify.outbox import (
     rows_of,
     rows_with,
     waiting_lines,
+    with_group,
 )
 from core.alerting.rota import duty
 from core.alerting.state.alert_store import AlertStore
@@ -259,10 +260,19 @@ class _Worker:
     async def _sent(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
             # Recorded before it is marked: a row that is marked as sent is never looked at again.
-            news = await record_sent(self._database, row.notification, row.notification.at)
+            news = await self._confirm(row)
             if news or self._pages(row):  # for pagers each alert is a message of its own
                 await self._record(row, delivered=True)
         await mark_sent(self._database, rows)
+
+    async def _confirm(self, row: OutboxRow) -> bool:
+        """Record that a decision was sent; return whether that was new."""
+        whole: Notification | None = row.notification
+        if row.group_in is not None:
+            if await is_recorded(self._database, row.notification):
+                return False
+            whole = await with_group(self._database, row)
+        return whole is not None and await record_sent(self._database, whole, whole.at)
 
     async def _failed(self, row: OutboxRow, failure: Failure) -> None:
         after = await mark_failed(self._database, row, failure, self._timing, self._rng)
