@@ -73,6 +73,10 @@ async def dispatch(
         await enqueue(database, rows_of(notification, channels[notification.channel]))
         for notification in notifications
     ]
+    for notification, of_one in zip(notifications, ids, strict=True):
+        if notification.event == NotificationEvent.RESOLVED and not of_one:
+            # No recipient was told of what has ended; if it comes back, that must be news.
+            await record_sent(database, notification, notification.at)
     outcome = await deliver_now(database, [row_id for of_one in ids for row_id in of_one], channels)
     return [_delivery([outcome[row_id] for row_id in of_one if row_id in outcome]) for of_one in ids]
 
@@ -249,7 +253,7 @@ class _Worker:
         if not late or row.notification.event == NotificationEvent.RESOLVED:
             return row
         present = await AlertStore(self._database).present(row.notification)
-        over = all(state == "resolved" for state in present.members.values())
+        over = all(present.members.get(alert.id) == "resolved" for alert in present.alerts)
         if over and (
             channel.pages or not channel.ends or row.notification.event == NotificationEvent.ACKNOWLEDGED
         ):

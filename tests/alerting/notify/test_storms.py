@@ -1,6 +1,7 @@
 """A thousand alerts at once: what is stored stays small, and no channel holds up another."""
 
 import asyncio
+from datetime import timedelta
 
 from bson import encode
 from pymongo.database import Database
@@ -9,12 +10,13 @@ from core.alerting.channels.base import Failure
 from core.alerting.channels.message import Message
 from core.alerting.notify.notification_log import GROUP, load_records
 from core.alerting.notify.outbox import rows_of
-from core.alerting.notify.sender import dispatch
-from core.models.alerts import Notification
+from core.alerting.notify.sender import deliver_due, dispatch
+from core.models.alerts import Alert, Notification, NotificationEvent
+from core.models.rules import AlertRule
 from core.storage import get_database
 from core.types import Document
-from tests.alerting.notify.test_outbox import NO, Tap, alert, news, put
-from tests.alerting.state.test_alert_store import NOON
+from tests.alerting.notify.test_outbox import NEVER, NO, Tap, alert, news, put
+from tests.alerting.state.test_alert_store import FIVE_MINUTES, NOON, Recorder, check, record
 
 
 def storm(count: int, channel: str = "pager") -> Notification:
@@ -69,3 +71,62 @@ def test_whichever_incident_of_a_storm_arrives_first_the_whole_storm_counts_as_t
 
     asyncio.run(run())
     assert [row["_id"] for row in database["outbox"].find({"state": "sent"})] == [ids[-1]]
+
+
+def _one_of(found: Notification, one: Alert, event: NotificationEvent, key: str) -> Notification:
+    over = event == NotificationEvent.RESOLVED
+    states = dict.fromkeys(found.members, "firing") | {one.id: "resolved" if over else "firing"}
+    changed = one.model_copy(update={"state": states[one.id]})
+    fields: Document = {"alerts": [changed], "news": 1, "event": event, "members": states, "key": key}
+    return found.model_copy(update=fields | {"at": found.at + timedelta(minutes=len(key))})
+
+
+def test_an_incident_that_a_pager_refused_pages_when_it_comes_back(database: Database[Document]) -> None:
+    """Another was taken, so both count as told; that the refused one ends is recorded though not sent."""
+    found, pager = storm(2), Tap("pager", pages=True)
+    refused = found.alerts[0]
+
+    def answer(message: Message) -> Failure | None:
+        return NEVER if refused.name in message.title else None
+
+    pager.answer = answer
+
+    async def run() -> None:
+        db = get_database()
+        await dispatch(db, [found], {"pager": pager})
+        pager.answer = lambda _: None
+        end = _one_of(found, refused, NotificationEvent.RESOLVED, "end")
+        await dispatch(db, [end], {"pager": pager})
+        told = (await load_records(db, GROUP))["pager"]
+        assert not told.knows(refused.id)
+        assert told.knows(found.alerts[1].id)
+
+    asyncio.run(run())
+    assert len(pager.got) == 1
+
+
+def test_a_pager_is_not_woken_late_for_what_is_over_while_something_else_goes_on(
+    database: Database[Document],
+) -> None:
+    """Each incident is judged by its own state; the one that is over pages as a new one if it comes back."""
+    pager = Recorder("pager", works=False, pages=True)
+    fails = {"id": "fails", "name": "Calls fail", "metric": "call_failure_rate", "levels": {"critical": 0.1}}
+    many = {"id": "many", "name": "Many calls", "metric": "total_calls", "levels": {"critical": 40}}
+    rules = (AlertRule.model_validate(fails), AlertRule.model_validate(many))
+    record(database, NOON, total=50, failed=12)
+    check(NOON, pager, rules=rules)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES, pager, rules=rules)
+    pager.works = True
+    database["outbox"].update_many({}, [{"$set": {"due_at": "$$NOW"}}])
+    asyncio.run(_deliver(pager))
+    assert pager.titles == ["CRITICAL: Many calls: Calls 50, limit 40"]
+    check(NOON + 5 * FIVE_MINUTES, pager, rules=rules)
+    record(database, NOON + 8 * FIVE_MINUTES, total=50, failed=12)
+    check(NOON + 8 * FIVE_MINUTES, pager, rules=rules)
+    assert len(pager.titles) == 2
+    assert "Calls fail" in pager.titles[1]
+
+
+async def _deliver(channel: Recorder) -> None:
+    await deliver_due(get_database(), {channel.name: channel})
