@@ -16,11 +16,12 @@ from core.files import read_toml
 from core.logging_config import get_logger
 from core.models.calls.parts import HOME_CURRENCY, CallCost, ModelUsage, known_costs
 from core.models.metrics import CallMetrics
+from core.models.values import NO_FLAG
 from core.settings import get_settings
 
 logger = get_logger("metrics")
 _MILLION, _MINUTE = 1_000_000, 60
-Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), NO_FLAG]
 PART_OF: Mapping[str, Literal["asr", "llm", "tts"]] = {
     "llm": "llm",
     "realtime": "llm",
@@ -67,7 +68,7 @@ class PriceTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rates: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[float, Field(gt=0)]] = Field(
+    rates: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[float, Field(gt=0), NO_FLAG]] = Field(
         default_factory=dict
     )
     price: tuple[Price, ...] = ()

@@ -19,6 +19,7 @@ from core.models.definitions import DIMENSIONS
 from core.models.metrics import CallStatus, Direction, Language
 from core.models.recurrence import HOURS, WEEKDAYS, named
 from core.models.rule_metrics import RULE_METRICS, RuleMetric
+from core.models.values import MOST_COUNTED, NO_FLAG
 
 RULE_SCHEMA_VERSION = 1
 Label = Literal["direction", "language", "status", "campaign", "service", "operation"]
@@ -68,7 +69,7 @@ def _is_span_of_hours(text: str) -> bool:
     return re.fullmatch(HOURS, hours) is not None and (not days or named(days, WEEKDAYS) is not None)
 
 
-Minutes = Annotated[int, BeforeValidator(_minutes)]
+Minutes = Annotated[int, BeforeValidator(_minutes), NO_FLAG]
 
 
 class Level(BaseModel):
@@ -76,13 +77,13 @@ class Level(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threshold: float = Field(allow_inf_nan=False)
-    clear: float | None = Field(default=None, allow_inf_nan=False)
+    threshold: Annotated[float, NO_FLAG] = Field(allow_inf_nan=False)
+    clear: Annotated[float | None, NO_FLAG] = Field(default=None, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _from_number(cls, value: object) -> object:
-        return {"threshold": value} if isinstance(value, int | float) else value
+        return {"threshold": value} if isinstance(value, int | float | str) else value
 
     @property
     def clears_at(self) -> float:
@@ -126,8 +127,10 @@ class AlertRule(BaseModel):
         validation_alias=AliasChoices("keep_firing_for", "keep_firing_minutes"),
         description="How long it has to be good before it is over",
     )
-    min_samples: int = Field(default=5, ge=1, description="Fewer calls than this say nothing")
-    ends_without_calls: int = Field(
+    min_samples: Annotated[int, NO_FLAG] = Field(
+        default=5, ge=1, le=MOST_COUNTED, description="Fewer calls than this say nothing"
+    )
+    ends_without_calls: Annotated[int, NO_FLAG] = Field(
         default=8,
         ge=0,
         le=1_000,

@@ -104,6 +104,14 @@ def _depth(value: object) -> int:
     return 0 if children is None else 1 + max(map(_depth, children), default=0)
 
 
+def _not_a_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("has to be a number, not true or false")  # noqa: TRY004 (pydantic expects it)
+    return value
+
+
+NO_FLAG = BeforeValidator(_not_a_flag)
+"""For numbers that people write in files: pydantic takes true as 1."""
 NUMBER = _OwnForm("float_type", _is_number)
 WHOLE = _OwnForm("int_type", _is_number)
 """NUMBER and WHOLE go after a number's bounds: bounds added later are ignored."""

@@ -5,7 +5,7 @@ Read KPI_TARGETS_FILE, parse one target, and make the rule that alerts on it.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from core.models.definitions import COST_PER, DISTRIBUTIONS, METRICS, RATES, STA
 from core.models.figures import CallSummary
 from core.models.rule_metrics import RULE_METRICS, RuleMetric
 from core.models.rules import AlertRule
+from core.models.values import NO_FLAG
 
 WINDOW_MINUTES = 60
 PRICE_WINDOW_MINUTES = 24 * 60
@@ -33,7 +34,7 @@ class Target(BaseModel):
 
     metric: str
     part: str = Field(default="", description="Percentile of a distribution, or price: per_qualified_lead")
-    target: float = Field(allow_inf_nan=False)
+    target: Annotated[float, NO_FLAG] = Field(allow_inf_nan=False)
     alert: Severity | None = Field(default=None, description="Severity of the alert where it is missed")
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from core.alerting.rules.builtin import built_in_rules
 from core.alerting.rules.rule_store import delete_rule, rules_in_force, save_rule
-from core.alerting.rules.toml_file import read_rules, to_toml
+from core.alerting.rules.toml_file import parse_rule, read_rules, to_toml
 from core.cli import app
 from core.errors import UserError
 from core.models.rule_metrics import RULE_METRICS
@@ -107,3 +107,29 @@ def test_every_metric_is_documented() -> None:
         for name, metric in RULE_METRICS.items()
     }
     assert [name for name in sorted(families) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["threshold", "clear", "window", "for", "keep_firing_for", "min_samples", "repeat", "escalate_after"],
+)
+def test_true_is_no_number(key: str) -> None:
+    """It would be taken for 1: a rate that is never passed, or a window of a minute."""
+    table = {"id": "r", "name": "R", "metric": "call_failure_rate", "threshold": 1.0, key: True}
+    with pytest.raises(UserError, match=rf"{key}: has to be a number, not true or false"):
+        parse_rule(table)
+
+
+def test_a_level_is_read_like_a_threshold() -> None:
+    """A number in quotes is one in both; true is one in neither."""
+    table = {"id": "r", "name": "R", "metric": "call_failure_rate", "levels": {"critical": "0.3"}}
+    assert parse_rule(table).first_level.threshold == 0.3
+    with pytest.raises(UserError, match=r"levels\.critical\.threshold: has to be a number"):
+        parse_rule(table | {"levels": {"critical": True}})
+
+
+def test_a_number_that_no_store_holds_is_refused() -> None:
+    """The rules in force are stored at each check, so that one such rule would stop all of them."""
+    table = {"id": "r", "name": "R", "metric": "call_failure_rate", "threshold": 0.2}
+    with pytest.raises(UserError, match="min_samples: input should be less than or equal to 1000000"):
+        parse_rule(table | {"min_samples": 10**30})

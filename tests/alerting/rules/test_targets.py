@@ -35,6 +35,8 @@ def test_a_file_names_figures_as_the_definitions_do(tmp_path: Path) -> None:
     ("metric", "part", "given", "said"),
     [
         ("failure_rate", "", 5, "a rate runs from 0 to 1"),
+        ("failure_rate", "", True, "has to be a number, not true or false"),
+        ("failure_rate", "", {"target": True}, "has to be a number, not true or false"),
         ("e2e_latency_ms", "", 3500, "write e2e_latency_ms.mean, e2e_latency_ms.p50"),
         ("total_calls", "", 5, "has no better and worse"),
         ("typo", "", 5, "'typo' has no better and worse"),
