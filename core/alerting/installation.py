@@ -1,15 +1,20 @@
 """This installation's name: two that share a pager must not close each other's incidents."""
 
+from hashlib import sha256
 from secrets import token_hex
+from socket import gethostname
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.settings import get_settings
 from core.storage.collections import INSTALLATION
+from core.storage.server.connection import store_name
 from core.types import Document
 
 _ID = "installation"
+_seen: dict[tuple[str, str], str] = {}
+"""Names by store and database, for the time when these do not answer."""
 
 
 async def installation_name(database: AsyncDatabase[Document]) -> str:
@@ -22,4 +27,19 @@ async def installation_name(database: AsyncDatabase[Document]) -> str:
         row = await database[INSTALLATION].find_one_and_update(
             {"_id": _ID}, made, upsert=True, return_document=ReturnDocument.AFTER
         )
-    return str(row["name"]) if row else ""
+    name = str(row["name"]) if row else ""
+    _seen[store_name(), database.name] = name
+    return name
+
+
+def name_while_away(database: str) -> str:
+    """Return the installation's name while its store does not answer.
+
+    That is the one it had when it last did. If this process has never seen it, a stand-in made from machine
+    and store, so that no other installation has it.
+    """
+    if (name := get_settings().installation_name) is not None:
+        return name
+    store = store_name()
+    made = sha256(f"{gethostname()}|{store}|{database}".encode()).hexdigest()[:8]
+    return _seen.get((store, database)) or f"va-{made}"

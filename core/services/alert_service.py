@@ -15,7 +15,7 @@ from core.alerting.channels.base import Channel, send_directly
 from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
 from core.alerting.channels.message import alert_message
 from core.alerting.check import check_alerts
-from core.alerting.installation import installation_name
+from core.alerting.installation import installation_name, name_while_away
 from core.alerting.notify.custom_alerts import beginning, takers, tell_ends
 from core.alerting.notify.muting import silenced_by
 from core.alerting.notify.sender import Delivery, dispatch
@@ -138,7 +138,8 @@ class AlertService:
                 "Alert could not be stored; it is sent all the same",
                 extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
             )
-            outcome = await send_directly(_channels_for(alert, channels), alert_message(alert))
+            own = name_while_away(get_settings().mongodb_database if self._db is None else self._db.name)
+            outcome = await send_directly(_channels_for(alert, channels), alert_message(alert, own))
             return Answer({name: None in reasons.values() for name, reasons in outcome.items()})
 
     async def resolve_alert(self, alert_type: str) -> Answer:

@@ -68,10 +68,13 @@ class Message:
     """Those that the HTML shows."""
 
 
-def alert_message(alert: Alert) -> Message:
-    """Return the message for an alert that fires, still fires, or has ended."""
+def alert_message(alert: Alert, installation: str = "") -> Message:
+    """Return the message for an alert that fires, still fires, or has ended.
+
+    ``installation`` becomes part of a pager's key; by default INSTALLATION_NAME.
+    """
     section = _section(alert)
-    incident = _incident(alert, get_settings().installation_name or "")
+    incident = _incident(alert, installation or get_settings().installation_name or "")
     return _compose(section.title, [section], incident=incident)
 
 

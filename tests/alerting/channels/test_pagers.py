@@ -13,11 +13,13 @@ from core.alerting.channels.message import alert_message, dashboard_link
 from core.alerting.channels.pagers import PagerSender
 from core.services.alert_service import AlertService
 from core.settings import get_settings
+from core.storage import get_database
 from core.types import Document
 from tests.alerting.channels.test_message import alert
 from tests.alerting.channels.wire import PAGERDUTY, Mails, WebServer, check, key_of
 from tests.alerting.conftest import SetUrls
 from tests.alerting.state.test_alert_store import NOON, record
+from tests.ports import free_port
 
 FIVE_MINUTES = timedelta(minutes=5)
 JSM = "/jsm/ops/integration/v2/alerts"
@@ -179,3 +181,33 @@ def test_jira_operations_is_asked_at_its_own_address_with_the_key(
     assert "limit 10 %" in opened[2]["description"]
     assert closed[1].startswith(f"{JSM}/")
     assert closed[2]["note"]
+
+
+def test_two_installations_share_no_incident_while_their_stores_are_away(
+    web: WebServer, extra: SetUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same alert of the same agent, twice from one of them: two incidents."""
+    extra(f"pager={PAGERDUTY}")
+    staging, production = (f"mongodb://127.0.0.1:{port}" for port in (free_port(), free_port()))
+    for store in (staging, production, production):
+        monkeypatch.setenv("MONGODB_URI", f"{store}/?serverSelectionTimeoutMS=100")
+        get_settings.cache_clear()
+        assert asyncio.run(AlertService().send_alert("down", "critical", "MongoDB is away"))["pager"]
+    keys = [payload["dedup_key"] for _, payload in web.posts]
+    assert keys[0] != keys[1] == keys[2]
+
+
+def test_an_incident_that_is_repeated_while_the_store_is_away_stays_one(
+    database: Database[Document], web: WebServer, extra: SetUrls
+) -> None:
+    """Its key has the name that this process saw in the store, so that the end will close it."""
+    extra(f"pager={PAGERDUTY}")
+
+    async def run() -> None:
+        store = get_database()
+        assert (await AlertService(store).send_alert("down", "critical", "It is slow"))["pager"]
+        await store.client.close()
+        assert (await AlertService(store).send_alert("down", "critical", "MongoDB is away"))["pager"]
+
+    asyncio.run(run())
+    assert len({payload["dedup_key"] for _, payload in web.posts}) == 1
