@@ -7,6 +7,7 @@ between sending it and marking it as sent.
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 
@@ -44,7 +45,11 @@ from core.types import Document
 
 Channels = Mapping[str, Channel]
 MOST_IN_DIGEST = 100
+LONGEST_PASS_SECONDS = 30.0
+"""No send begins later than this in one pass; what is left waits for the next."""
 _LINES_AT_ONCE = 16
+_AT_ONCE_EACH = 8
+"""Sends to one recipient: a quarter of the threads, so that a slow one leaves some to the others."""
 logger = get_logger("alerting")
 _rng = random.SystemRandom()
 
@@ -132,6 +137,10 @@ class _Worker:
         self._timing = timing
         self._rng = rng
         self._at_once = asyncio.Semaphore(_LINES_AT_ONCE)
+        self._each: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_AT_ONCE_EACH)
+        )
+        self._ends = time.monotonic() + LONGEST_PASS_SECONDS
 
     async def deliver_due(self) -> int:
         lines = await waiting_lines(self._database, self._timing)
@@ -139,9 +148,18 @@ class _Worker:
         return sum(sent)
 
     async def deliver_now(self, ids: Collection[str]) -> dict[str, Failure | None]:
-        rows = await rows_with(self._database, ids)
-        found = await asyncio.gather(*(self._now(row) for row in rows if not row.held))
+        places = {row_id: place for place, row_id in enumerate(ids)}
+        rows = sorted(await rows_with(self._database, ids), key=lambda row: places[row.id])
+        found = await asyncio.gather(*(self._in_turn(row) for row in rows if not row.held))
         return dict(outcome for outcome in found if outcome is not None)
+
+    async def _in_turn(self, row: OutboxRow) -> tuple[str, Failure | None] | None:
+        """Try one message when its recipient's turn comes; None if that is too late for this pass."""
+        async with self._each[_bucket(row)]:
+            return None if self._over() else await self._now(row)
+
+    def _over(self) -> bool:
+        return time.monotonic() > self._ends
 
     async def _now(self, row: OutboxRow) -> tuple[str, Failure | None] | None:
         """Try one message unless the rate limit holds it back; None if another process has it."""
@@ -166,6 +184,8 @@ class _Worker:
         """
         sent, works, full = 0, True, False
         for batch, due in _batches(line, digests=not self._pages(line[0][0])):
+            if self._over():
+                break  # a recipient that answers slowly must not keep the next pass from the others
             if batch[0].state == OutboxState.SENDING and not due:
                 break  # another process is sending it; the later ones wait their turn
             # While a channel fails, each message keeps its own retry time; once one gets through, the rest

@@ -1,22 +1,35 @@
 """A thousand alerts at once: what is stored stays small, and no channel holds up another."""
 
 import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
+import pytest
 from bson import encode
 from pymongo.database import Database
 
-from core.alerting.channels.base import Failure
+from core.alerting.channels.base import Failure, Recipient
+from core.alerting.channels.configured import configured_channels
 from core.alerting.channels.message import Message
+from core.alerting.notify import sender
 from core.alerting.notify.notification_log import GROUP, load_records
 from core.alerting.notify.outbox import rows_of
-from core.alerting.notify.sender import deliver_due, dispatch
+from core.alerting.notify.sender import Delivery, deliver_due, dispatch
 from core.models.alerts import Alert, Notification, NotificationEvent
 from core.models.rules import AlertRule
+from core.settings import get_settings
 from core.storage import get_database
 from core.types import Document
+from tests.alerting.conftest import MailServers, SetUrls
 from tests.alerting.notify.test_outbox import NEVER, NO, Tap, alert, news, put
 from tests.alerting.state.test_alert_store import FIVE_MINUTES, NOON, Recorder, check, record
+from tests.ports import serving
+
+BY_STATE: list[Document] = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
 
 
 def storm(count: int, channel: str = "pager") -> Notification:
@@ -130,3 +143,83 @@ def test_a_pager_is_not_woken_late_for_what_is_over_while_something_else_goes_on
 
 async def _deliver(channel: Recorder) -> None:
     await deliver_due(get_database(), {channel.name: channel})
+
+
+def test_a_storm_at_a_slow_webhook_does_not_keep_mails_waiting(
+    database: Database[Document],
+    mail_servers: MailServers,
+    raw: Callable[[float], int],
+    extra: SetUrls,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mail is on its way at once; the pages that are not sent in this pass are left to the next."""
+    monkeypatch.setattr(sender, "LONGEST_PASS_SECONDS", 6)
+    monkeypatch.setenv("ALERT_ALLOW_INSECURE", "1")
+    extra(f"hook=json://127.0.0.1:{raw(4)}/alerts")
+    mails = mail_servers("plain")
+
+    async def run() -> None:
+        found = storm(150, "hook"), storm(1, "email")
+        sending = asyncio.create_task(dispatch(get_database(), found, configured_channels(get_settings())))
+        await asyncio.sleep(5)
+        assert len(mails.received) == 2
+        assert await sending == [Delivery.SENT] * 2
+
+    asyncio.run(run())
+    counts = {row["_id"]: row["n"] for row in database["outbox"].aggregate(BY_STATE)}
+    assert counts["sent"] > 8
+    assert counts["queued"] > 100
+    assert not database["outbox"].count_documents({"reason": {"$ne": None}})
+
+
+def test_a_pager_that_fails_slowly_does_not_hold_up_the_next_pass(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hundred pages wait; what another channel is to be sent by then is looked at soon."""
+    monkeypatch.setattr(sender, "LONGEST_PASS_SECONDS", 1)
+    pager = Tap("pager", pages=True)
+
+    async def send(recipient: Recipient, message: Message) -> Failure | None:  # noqa: ARG001 (as Tap has it)
+        await asyncio.sleep(0.2)
+        return NO
+
+    pager.send = send  # type: ignore[method-assign]  # it takes its time
+
+    async def run() -> None:
+        await put(get_database(), pager, storm(100))
+        began = time.monotonic()
+        assert await deliver_due(get_database(), {"pager": pager}) == 0
+        assert time.monotonic() - began < 3
+
+    asyncio.run(run())
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """Takes every post after so long."""
+
+    seconds = 0.0
+
+    def do_POST(self) -> None:
+        """Read and take it."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(self.seconds)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's name)
+        """Say nothing."""
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[[float], int]]:
+    """Starts a web server that takes its time, and gives its port."""
+    with ExitStack() as stack:
+
+        def start(seconds: float) -> int:
+            handler = type("Slow", (_Slow,), {"seconds": seconds})
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            stack.enter_context(serving(server))
+            return server.server_address[1]
+
+        yield start
