@@ -38,6 +38,8 @@ def list_rules() -> None:
         )
     print_table(table)
     _say_refused(found.refused)
+    for line in found.leaving:
+        typer.echo(line, err=True)
 
 
 @app.command("export")

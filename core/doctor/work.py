@@ -199,6 +199,8 @@ def rules(database: Database[Document]) -> Iterator[Finding]:
         what = "its last valid version is checked" if kept else "it is not checked"
         since = _refused_since(database, rule_id)
         yield Finding("alert rules", State.WARN, f"{line}{since}", f"{what}; correct or delete it")
+    for line in found.leaving:
+        yield Finding("alert rules", State.WARN, line, "if that is not intended, put it back")
     takes = {name: channel.severities for name, channel in configured_channels(get_settings()).items()}
     for rule in found.enabled if takes else ():
         for slip in slips(rule, takes, in_force):

@@ -85,7 +85,7 @@ async def check_and_send_alerts(
     rules = await rules_in_force_async(database)
     if not dry_run:
         await keep_good(database, rules)
-    return await check_alerts(
+    report = await check_alerts(
         database,
         to_utc(at) if at else to_utc(now),
         present=at is None,
@@ -95,6 +95,8 @@ async def check_and_send_alerts(
         channels=configured_channels(settings),
         dry_run=dry_run,
     )
+    report.notes += rules.leaving
+    return report
 
 
 class AlertService:

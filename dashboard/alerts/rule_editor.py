@@ -67,6 +67,8 @@ def rules() -> None:
         known = {rule.id: rule for rule in answer.value.rules}
         for reason in answer.value.refused:
             st.error(formats.plain(reason), icon=":material/error:")
+        for line in answer.value.leaving:
+            st.warning(formats.plain(line), icon=":material/hourglass:")
         with st.container(key="chart-rules"):
             page_table(_table(known))
             table_behind("rules", pd.DataFrame([rule.model_dump(mode="json") for rule in known.values()]))

@@ -1,6 +1,7 @@
 """The ``rules`` collection: additions to the built-in rules and changes of them; and which rules apply."""
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,16 @@ from core.settings import get_settings
 from core.storage.collections import GOOD_RULES, RULES
 from core.types import Document
 
+SETTLED_SECONDS = 60
+"""A file that is younger may be half saved, so that rules it no longer has are not gone yet."""
+_OF_TARGET = "target-"
+
 
 def rules_in_force(database: Database[Document]) -> RuleSet:
     """Return the rules that a check looks at, including disabled ones.
 
-    A rule that is refused stays in force in its last good form, which ``keep_good`` stored.
+    A rule that is refused stays in force in its last good form, which ``keep_good`` stored. So does one that
+    its file no longer has, until that file has been unchanged for a minute.
 
     Raises:
         UserError: ALERT_RULES_FILE cannot be used, and never could.
@@ -31,7 +37,7 @@ def rules_in_force(database: Database[Document]) -> RuleSet:
     path = get_settings().alert_rules_file
     found = _of_file(path) if path else _overlaid(database[RULES].find().sort("_id"))
     found = _with_targets(found, targets_in_force(database))
-    if not found.broken:
+    if not (found.broken or any(map(_is_unsettled, _files()))):
         return found
     return _completed(found, database[GOOD_RULES].find_one({"_id": _source()}))
 
@@ -41,7 +47,7 @@ async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
     path = get_settings().alert_rules_file
     found = _of_file(path) if path else _overlaid(await database[RULES].find().sort("_id").to_list())
     found = _with_targets(found, await targets_in_force_async(database))
-    if not found.broken:
+    if not (found.broken or any(map(_is_unsettled, _files()))):
         return found
     return _completed(found, await database[GOOD_RULES].find_one({"_id": _source()}))
 
@@ -53,6 +59,24 @@ async def keep_good(database: AsyncDatabase[Document], found: RuleSet) -> None:
     if kept is None or kept.get("rules") != forms:
         fields = {"rules": forms, "version": RULE_SCHEMA_VERSION}
         await database[GOOD_RULES].replace_one({"_id": _source()}, fields, upsert=True)
+
+
+def _files() -> list[Path]:
+    settings = get_settings()
+    return [path for path in (settings.alert_rules_file, settings.kpi_targets_file) if path is not None]
+
+
+def _file_of(rule_id: str) -> Path | None:
+    settings = get_settings()
+    return settings.kpi_targets_file if rule_id.startswith(_OF_TARGET) else settings.alert_rules_file
+
+
+def _is_unsettled(path: Path | None) -> bool:
+    """Return whether a file has just been written; a time in the future says nothing."""
+    try:
+        return path is not None and 0 <= time.time() - path.stat().st_mtime < SETTLED_SECONDS
+    except OSError:
+        return False
 
 
 def _source() -> str:
@@ -80,16 +104,21 @@ def _completed(found: RuleSet, kept: Mapping[str, Any] | None) -> RuleSet:
     """Return the rules plus the last good form of each that was refused.
 
     Of two with the same id it cannot be told which one is meant: that rule stays in its last good form, too.
+    A file that was cut between two rules is valid, so what it lacks is kept for as long as it may still grow.
     """
     good = list(_readable((kept or {}).get("rules") or ()))
-    if not found.rules and not good:
+    if found.refused and not found.rules and not good:
         raise UserError(found.refused[0])
     rules = {rule.id: rule for rule in found.rules}
+    leaving = []
     for rule in good:
         unnamed = UNNAMED in found.broken and rule.id not in rules
         if unnamed or rule.id in found.broken:
             rules[rule.id] = rule
-    return replace(found, rules=tuple(rules.values()))
+        elif rule.id not in rules and _is_unsettled(path := _file_of(rule.id)):
+            rules[rule.id] = rule
+            leaving.append(f"{path} no longer has the rule {rule.id!r}, which ends once it is a minute old")
+    return replace(found, rules=tuple(rules.values()), leaving=tuple(leaving))
 
 
 def _readable(forms: Iterable[object]) -> Iterator[AlertRule]:

@@ -31,6 +31,8 @@ class RuleSet:
     refused: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     """Return the ids of what was refused, or UNNAMED, and why; earlier forms of these stay in force."""
+    leaving: tuple[str, ...] = ()
+    """For each rule that a file just written no longer has, one line: it may be half saved."""
 
     @property
     def enabled(self) -> tuple[AlertRule, ...]:

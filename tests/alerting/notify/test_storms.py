@@ -179,7 +179,7 @@ def test_a_pager_that_fails_slowly_does_not_hold_up_the_next_pass(
     monkeypatch.setattr(sender, "LONGEST_PASS_SECONDS", 1)
     pager = Tap("pager", pages=True)
 
-    async def send(recipient: Recipient, message: Message) -> Failure | None:  # noqa: ARG001 (as Tap has it)
+    async def send(recipient: Recipient, message: Message) -> Failure | None:
         await asyncio.sleep(0.2)
         return NO
 

@@ -1,6 +1,7 @@
 """A slip in the rules: the last good form stays in force, and somebody is told."""
 
 import asyncio
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def rules_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mails: Mails) ->
 
 def check(minutes: int) -> CheckReport:
     return asyncio.run(check_and_send_alerts(get_database(), at=NOON + timedelta(minutes=minutes)))
+
+
+def settle(file: Path) -> None:
+    """Make a file look as if it had been written an hour ago."""
+    before = file.stat().st_mtime - 3_600
+    os.utime(file, (before, before))
 
 
 def words(mails: Mails) -> list[str]:
@@ -115,8 +122,54 @@ def test_a_rule_that_is_taken_out_of_a_file_with_a_slip_elsewhere_ends(
     record(database, NOON, total=30, failed=12)
     check(0)
     rules_file.write_text(to_toml([RULE]).replace("0.25", "25"))
+    settle(rules_file)
     check(5)
     assert [alert.alert_type for alert in active_alerts(database)] == ["calls_fail"]
+
+
+@pytest.mark.parametrize("ahead", [0, 86_400])
+def test_a_file_that_is_cut_between_two_rules_ends_no_alert(
+    database: Database[Document], rules_file: Path, mails: Mails, ahead: float
+) -> None:
+    """It may be half saved. It is believed once it is a minute old, and at once if its time is to come."""
+    other = RULE.model_copy(update={"id": "other", "name": "Other"})
+    whole = to_toml([RULE, other])
+    rules_file.write_text(whole)
+    record(database, NOON, total=30, failed=12)
+    check(0)
+    rules_file.write_text(whole[: whole.rindex("[[rules]]")])
+    assert [rule.id for rule in rules_in_force(database).rules] == ["calls_fail", "other"]
+    record(database, NOON + FIVE, total=30, failed=12)
+    report = check(5)
+    assert "no longer has the rule 'other'" in "".join(report.notes)
+    assert any("no longer has the rule 'other'" in finding.text for finding in look_at_rules(database))
+    assert {alert.alert_type for alert in active_alerts(database)} == {"calls_fail", "other"}
+    if ahead:
+        os.utime(rules_file, (rules_file.stat().st_mtime + ahead,) * 2)
+    else:
+        settle(rules_file)
+    check(10)
+    assert [alert.alert_type for alert in active_alerts(database)] == ["calls_fail"]
+    assert "the rule was removed" in "".join(text_of(mail) for mail in mails.received)
+
+
+def test_a_targets_file_that_is_half_saved_ends_no_alert(
+    database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rule of a target stays as long as the file may still grow."""
+    file = tmp_path / "targets.toml"
+    monkeypatch.setenv("KPI_TARGETS_FILE", str(file))
+    get_settings.cache_clear()
+    first, second = (
+        f'{name} = {{target = 0.1, alert = "warning"}}\n' for name in ("failure_rate", "error_rate")
+    )
+    file.write_text(first + second)
+    check(0)
+    file.write_text(first)
+    ids = [rule.id for rule in rules_in_force(database).rules if rule.id.startswith("target-")]
+    assert ids == ["target-failure_rate", "target-error_rate"]
+    settle(file)
+    assert "target-error_rate" not in [rule.id for rule in rules_in_force(database).rules]
 
 
 def test_a_refused_rule_that_is_taken_out_no_longer_counts_as_failing(
