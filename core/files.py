@@ -13,6 +13,9 @@ from typing import Any
 
 from core.errors import UserError
 
+_LARGEST_TOML = 16 << 20
+"""Characters of a file that people write; a larger one, such as a file of calls, is named by mistake."""
+
 
 def private_folder(folder: Path) -> Path:
     """Create a folder, and missing ones above it, for the owner only.
@@ -75,12 +78,28 @@ def read_toml(path: Path, where: str) -> dict[str, Any]:
     """Return the content of a TOML file; ``where`` names it in messages.
 
     Raises:
-        UserError: the file cannot be read, is not TOML, or is nested too deeply.
+        UserError: the file cannot be read, is not TOML, is far too large, or is nested too deeply.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LARGEST_TOML + 1)
+        if len(text) > _LARGEST_TOML:
+            raise UserError(f"{where} is not a TOML file: it is larger than {_LARGEST_TOML >> 20} MB")
     except OSError as error:
         raise UserError(f"{where} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} is not valid TOML: {error}") from None
+    return parse_toml(text, where)
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return the content of a text in TOML; ``where`` names it in messages.
+
+    Raises:
+        UserError: it is not TOML, or is nested too deeply.
+    """
+    try:
+        return tomllib.loads(text)
     except ValueError as error:  # also a number of more digits than Python reads
         raise UserError(f"{where} is not valid TOML: {error}") from None
     except RecursionError:

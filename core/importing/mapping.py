@@ -1,16 +1,16 @@
 """The mapping file: TOML that says which column of a file becomes which field of a call."""
 
 import codecs
-import tomllib
 from collections.abc import Iterator
 from datetime import date as Date  # noqa: N812 (StartTime has a key of that name)
 from datetime import time as Time  # noqa: N812 (StartTime has a key of that name)
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from core.errors import UserError, one_line
+from core.files import parse_toml, read_toml
 from core.importing.fields import KINDS, OWN_TABLES, REQUIRED_FIELDS, TABLES, Kind
 from core.importing.times import check_pattern
 from core.importing.values import Table, Texts, TimeFormat, Value, ZoneOrOffset
@@ -262,26 +262,23 @@ def load_mapping(path: Path) -> Mapping:
     Raises:
         UserError: it is missing, not TOML, or has an invalid key or value.
     """
-    try:
-        return parse_mapping(path.read_text(encoding="utf-8"), path)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}") from None
-    except OSError as error:
-        raise UserError(f"the mapping {path} cannot be read: {error.strerror}") from None
+    return _checked(read_toml(path, f"the mapping {path}"), path)
 
 
-def parse_mapping(text: str, label: object) -> Mapping:
+def parse_mapping(text: str, label: str) -> Mapping:
     """Parse the text of a mapping; ``label`` names it in messages.
 
     Raises:
         UserError: it is not TOML, or has an invalid key or value.
     """
+    return _checked(parse_toml(text, label), label)
+
+
+def _checked(content: dict[str, Any], label: object) -> Mapping:
     try:
-        return Mapping.model_validate(tomllib.loads(text))
+        return Mapping.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{label}: {_describe(error)}") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{label} is not valid TOML: {error}") from None
 
 
 def _describe(error: ValidationError) -> str:

@@ -56,6 +56,13 @@ def test_text_that_is_no_toml_is_refused_with_its_place(files: Files) -> None:
         load_mapping(files.mapping)
 
 
+@pytest.mark.parametrize("text", ["skip_lines = " + "9" * 5_000, "a = " + "[" * 100_000])
+def test_text_that_python_does_not_read_is_refused(files: Files, text: str) -> None:
+    files.put("", text)
+    with pytest.raises(UserError, match=r"map\.toml is (not valid TOML|nested too deeply)"):
+        load_mapping(files.mapping)
+
+
 def test_an_absent_mapping_is_named(files: Files) -> None:
     with pytest.raises(UserError, match=r"the mapping .*map\.toml cannot be read: No such file or directory"):
         load_mapping(files.mapping)
