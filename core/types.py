@@ -1,4 +1,4 @@
-"""Names for types that many modules share, one function for nested mappings and one for plurals."""
+"""Names for types that many modules share, functions for nested mappings, plurals and terminals."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -10,6 +10,8 @@ Period = tuple[datetime, datetime]
 """A half-open period [start, end), in UTC."""
 Progress = Callable[[str, int, int], object]
 """Called with what is being worked on, how much of it is done, and of how much."""
+
+_HARMLESS = "\n\t\u200c\u200d"
 
 
 def dotted(nested: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -24,3 +26,16 @@ def dotted(nested: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any
 def counted(count: int, one: str, many: str = "") -> str:
     """Return a count with its noun: ``1 record``, ``2,000 records``; ``many`` is an irregular plural."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def printable(text: str) -> str:
+    """Return text with control characters and marks of direction escaped: it must not control a terminal.
+
+    Line ends and tabs stay, and so do the joiners of Indian scripts.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
+        for char in text
+    )

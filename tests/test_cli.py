@@ -84,6 +84,15 @@ def read_to_end(ours: int) -> bytes:
         (["agregate", "2024-10-24"], "no such command 'agregate'"),
         (["alerts", "silence", "--lable", "x=1"], "no such option: --lable"),
         (["audit", "list", "--most", "many"], "invalid value for '--most'"),
+        (["import", "x" * 300], "cannot be used: File name too long"),
+        (["backup", "x" * 300], "cannot be used: File name too long"),
+        (
+            ["import", "README.md", "--mapping", "/dev/zero"],
+            "/dev/zero is not a TOML file",
+        ),
+        (["logs", "absent\n\x1b[31m"], "absent\\n\\x1b[31m cannot be read"),
+        (["alerts", "ack", "caf\udce9", "--note", "x"], "'caf\\udce9' is not valid UTF-8"),
+        (["restrict-lead", "9" * 300, "--until", "2100-01-01", "--reason", "x"], "of 256 characters at most"),
     ],
 )
 def test_bad_arguments_are_one_line(database: Database[Document], arguments: list[str], reason: str) -> None:
@@ -254,6 +263,18 @@ def test_a_long_name_in_a_table_can_be_searched_for_and_is_never_cut(database: D
     narrow = core("api-keys", "list", COLUMNS="70").stdout
     assert "…" not in narrow
     assert max(map(len, narrow.splitlines())) == 70
+
+
+def test_what_outsiders_named_cannot_control_the_terminal(database: Database[Document]) -> None:
+    named = "एक\u200dबैंक\x1b]0;owned\x07\u202e"
+    alert = {"alert_type": "late", "severity": "warning", "current_value": 1.0, "threshold_value": 0.0}
+    asyncio.run(AlertService().send_alert(message=f"late at {named}", **alert))  # type: ignore[arg-type]
+    silenced = ["--label", f"campaign={named}", "--note", named]
+    for arguments in (["alerts", "silence", *silenced], ["alerts", "list"], ["check-alerts", "--dry-run"]):
+        done = core(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+    assert "late at एक\u200dबैंक\\x1b]0;owned\\x07\\u202e" in core("alerts", "list").stdout
 
 
 def test_run_refuses_a_channel_before_it_says_that_anything_runs() -> None:

@@ -30,6 +30,7 @@ from core.errors import UserError
 from core.logging_config import setup_logging, spare_stdout
 from core.settings import Settings, get_settings
 from core.storage.server.connection import unavailable_text
+from core.types import printable
 
 _SERVERS = {"api"}
 """Commands that print no report: they log to stdout, as any service does."""
@@ -92,6 +93,7 @@ def main() -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # the terminal may only support ASCII
     try:
+        _refuse_what_is_not_text(sys.argv[1:])
         code = app(standalone_mode=False)
     except (TyperException, typer.Abort) as error:
         return _misused(error)
@@ -102,11 +104,7 @@ def main() -> int:
     except KeyboardInterrupt:
         code = 130
     except OSError as error:
-        if error.filename is not None or error.errno not in _FULL:
-            raise
-        # What is left in the stream must not fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail(f"the output cannot be written: {error.strerror}")
+        return _fail(_unusable(error))
     except SystemExit as exit_:
         code = exit_.code
     return code if isinstance(code, int) else 0
@@ -124,6 +122,32 @@ def _misused(error: TyperException | typer.Abort) -> int:
     return _fail(f"{what[:1].lower()}{what[1:]}{see}")
 
 
+def _refuse_what_is_not_text(arguments: list[str]) -> None:
+    """Check that each argument is text, which a database can store, or names a file.
+
+    Raises:
+        UserError: one is neither.
+    """
+    for text in arguments:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            if not os.path.lexists(text.partition("=")[2] if text.startswith("-") else text):
+                raise UserError(f"{text!a} is not valid UTF-8, and no file has this name") from None
+
+
+def _unusable(error: OSError) -> str:
+    """Return in words why a file, or the output, cannot be used; any other error is raised again."""
+    if error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    if error.errno not in _FULL:
+        raise error
+    # What is left in the stream must not fail again when Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return f"the output cannot be written: {error.strerror}"
+
+
 def _fail(text: str, code: int = 2) -> int:
-    sys.stderr.write(f"error: {text}\n")
+    line = printable(text).replace("\n", "\\n")
+    sys.stderr.write(f"error: {line}\n")
     return code

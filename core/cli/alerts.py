@@ -7,6 +7,7 @@ import typer
 
 from core.access.audit import Action
 from core.cli.noted import note
+from core.cli.store import say
 from core.clock import parse_moment
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable
@@ -18,7 +19,7 @@ app = typer.Typer()
 def check_alerts(
     at: Annotated[
         str | None,
-        typer.Option(help="Check as of this time, for example 1999-01-03T00:00", show_default="now"),
+        typer.Option(help="Check as of this time, for example 2024-10-24T15:30", show_default="now"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; send and store nothing")
@@ -31,7 +32,7 @@ def check_alerts(
     check_reachable()
     report = asyncio.run(check_and_send_alerts(None, at=moment, dry_run=dry_run))
     for line in report.lines():
-        typer.echo(line)
+        say(line)
 
 
 @app.command("test-alert")

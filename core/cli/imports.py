@@ -13,6 +13,7 @@ from rich.table import Table
 
 from core.access.audit import Action, AuditError
 from core.cli.noted import note
+from core.cli.store import say
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def import_calls(
         _note(files, report)
     typer.echo(report.summary)
     for line in report.columns:
-        typer.echo(line)
+        say(line)
     usable = report.valid if dry_run else report.stored
     raise typer.Exit(1 if report.rejected and not usable else 0)
 

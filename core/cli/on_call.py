@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from core.access.audit import Action
 from core.cli import noted
-from core.cli.store import print_table
+from core.cli.store import print_table, say
 from core.clock import parse_moment, to_utc
 from core.errors import UserError
 from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
@@ -49,13 +48,12 @@ def list_alerts() -> None:
         table.add_row(
             alert.id, alert.severity, alert.message, moment(alert.started_at), _standing(alert, now)
         )
-    console = Console(highlight=False)
     print_table(table if found else "No alert is firing or pending.")
     if (words := on_call_words(get_settings(), now)) is not None:
-        console.print(f"on call: {words}", markup=False, soft_wrap=True)
+        say(f"on call: {words}")
     for line in silence_lines(database, now):
         if line.standing != "over":
-            console.print(_silence_line(line.silence, line.standing), markup=False, soft_wrap=True)
+            say(_silence_line(line.silence, line.standing))
 
 
 @app.command("ack")
@@ -77,7 +75,7 @@ def acknowledge(
     ).acknowledged
     noted.note(Action.ACKNOWLEDGED, found.id, name=who)
     until = f" until {moment(held.until)}" if held else ""
-    typer.echo(f"{found.name} is acknowledged{until}; its channels are notified")
+    say(f"{found.name} is acknowledged{until}; its channels are notified")
 
 
 @app.command("silence")
@@ -125,7 +123,7 @@ def silence_alerts(
         recurrence=_recurrence(every) if every is not None else None,
     )
     noted.note(Action.SILENCED, made.id, name=who)
-    typer.echo(f"Silenced: {_silence_line(made, 'active')}")
+    say(f"Silenced: {_silence_line(made, 'active')}")
 
 
 @app.command("unsilence")
@@ -151,7 +149,7 @@ def close(alert: Which, who: Who = None, note: Note = "") -> None:
     found = _firing(alert)
     actions.close(get_sync_database(), found.id, _name(who), note)
     noted.note(Action.CLOSED, found.id, name=who)
-    typer.echo(f"{found.name} is closed; its channels are notified")
+    say(f"{found.name} is closed; its channels are notified")
 
 
 app.command("resolve", hidden=True)(close)

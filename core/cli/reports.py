@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.cli.store import say
 from core.clock import local_today, parse_date
 from core.errors import UserError
 from core.settings import get_settings
@@ -40,7 +41,7 @@ def report(
     check_reachable()
     made = read_report(get_sync_database(), span)
     if not (html or pdf or send):
-        typer.echo(f"{span.words}\n\n{text(made)}")
+        say(f"{span.words}\n\n{text(made)}")
     if html:
         try:
             html.write_text(page(made), encoding="utf-8")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from core.access.audit import Action
 from core.cli.noted import note
-from core.cli.store import print_table
+from core.cli.store import print_table, say
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
@@ -113,7 +113,7 @@ def preview_rule(
         found = preview(database, rules[rule_id], days)
     for firing in found.firings:
         end = moment(firing.end) if firing.end else "now"
-        typer.echo(f"{moment(firing.start)} to {end}  {firing.severity}: {firing.message}")
+        say(f"{moment(firing.start)} to {end}  {firing.severity}: {firing.message}")
     checks = counted(found.checks, "check")
     typer.echo(f"{counted(len(found.firings), 'firing')} in {checks} since {moment(found.start)}")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from core.cli.store import say
 from core.types import counted
 
 app = typer.Typer()
@@ -19,7 +20,7 @@ def doctor() -> None:
     failed = False
     for finding in examine():
         remedy = f" -> {finding.remedy}" if finding.remedy else ""
-        typer.echo(f"{finding.state:<4}  {finding.name}: {finding.text}{remedy}")
+        say(f"{finding.state:<4}  {finding.name}: {finding.text}{remedy}")
         failed |= finding.state is State.FAIL
     raise typer.Exit(1 if failed else 0)
 

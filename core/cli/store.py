@@ -16,7 +16,7 @@ from core.cli.noted import actor, note
 from core.settings import get_settings
 from core.storage.collections import LEAD_KEYS
 from core.storage.server.connection import check_reachable, get_sync_database
-from core.types import counted
+from core.types import counted, printable
 
 if TYPE_CHECKING:
     from core.storage.archive.backup import Manifest
@@ -106,14 +106,24 @@ def _contents(manifest: "Manifest") -> str:
 def print_table(table: Table | str) -> None:
     """Print a table, or a text in its place, without cutting cells; square brackets in them are no markup.
 
+    What others named (a campaign, a call of a webhook) must not control the terminal: it is escaped.
+
     Elsewhere than in a terminal (or if COLUMNS is set) no cell is wrapped either: lines can be searched.
     """
     console = Console(highlight=False, markup=False)
+    if isinstance(table, str):
+        table = printable(table)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(highlight=False, markup=False, width=_UNBOUNDED)
     for column in table.columns if isinstance(table, Table) else ():
         column.overflow = "fold"
+        column._cells = [printable(cell) if isinstance(cell, str) else cell for cell in column.cells]  # noqa: SLF001 (all tables pass here)
     console.print(table)
+
+
+def say(text: str) -> None:
+    """Print text that may name what others named; it is escaped like the cells of a table."""
+    typer.echo(printable(text))
 
 
 @contextmanager

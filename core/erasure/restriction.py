@@ -14,6 +14,7 @@ from core.logging_config import get_logger
 from core.privacy.masking import mask_text
 from core.privacy.sensitive import lead_ids_of, person_of
 from core.storage.restrictions import (
+    LONGEST_ID,
     LONGEST_REASON,
     Restriction,
     RestrictionUnreadableError,
@@ -48,8 +49,10 @@ def restrict_lead(
     """
     # A phone already hidden in another spelling gets the new end there too: it is erased as one.
     ids = leads_known_as(database, lead_id, restricted_ids(database, [lead_id]))
-    if not ids[0] or not reason.strip() or len(reason) > LONGEST_REASON:
-        raise UserError(f"name the lead, and a reason of {LONGEST_REASON} characters at most")
+    if not ids[0] or len(ids[0]) > LONGEST_ID:
+        raise UserError(f"name the lead by its id, of {LONGEST_ID} characters at most")
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise UserError(f"give a reason of {LONGEST_REASON} characters at most")
     if until <= utc_now():
         raise UserError("the end must be in the future; erase-lead erases at once")
     reason = mask_text(reason.strip())[:LONGEST_REASON]

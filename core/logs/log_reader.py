@@ -19,6 +19,7 @@ from core.clock import parse_moment, utc_now
 from core.errors import UserError
 from core.logs.event import LINE_FIELDS
 from core.settings import get_settings
+from core.types import printable
 from core.variables.kinds import level_number
 
 Line = dict[str, Any]
@@ -237,8 +238,4 @@ def _below(value: object) -> str:
 
 def _safe(value: object) -> str:
     """Return text without control characters: a line must not control the terminal that shows it."""
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
-        for char in text
-    )
+    return printable(value if isinstance(value, str) else orjson.dumps(value, default=str).decode())

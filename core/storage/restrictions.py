@@ -21,6 +21,7 @@ from core.types import Document
 KNOWN_SECONDS = 2.0
 """How long a process may not know yet about a lead that another one has hidden."""
 LONGEST_REASON = 500
+LONGEST_ID = 256
 MOST_SPELLINGS = 25_000
 """Most spellings of hidden phones that a query leaves out, shared among them: more would slow every list."""
 _FEWEST_SPELLINGS = 7
@@ -50,7 +51,7 @@ class Restriction(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    lead_id: str = Field(alias="_id", min_length=1, max_length=256)
+    lead_id: str = Field(alias="_id", min_length=1, max_length=LONGEST_ID)
     since: datetime = Field(default_factory=utc_now)
     until: datetime
     reason: str = Field(min_length=1, max_length=LONGEST_REASON)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from core.access.audit import Action, audit_read
 from core.cli.noted import actor, note
-from core.cli.store import print_table, progress_bar
+from core.cli.store import print_table, progress_bar, say
 from core.clock import parse_moment
 from core.errors import UserError
 from core.files import create_private
@@ -52,7 +52,7 @@ def verify_log(
         report = verify(get_sync_database(), progress, heads)
     typer.echo(f"Store: {store_name()}")
     for line in report.lines:
-        typer.echo(line)
+        say(line)
     raise typer.Exit(1 if report.fault else 0)
 
 

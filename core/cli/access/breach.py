@@ -8,7 +8,7 @@ import typer
 from core.access.audit import Action
 from core.cli.access.audit import private_csv
 from core.cli.noted import note
-from core.cli.store import progress_bar
+from core.cli.store import progress_bar, say
 from core.clock import parse_moment, to_utc, utc_now
 from core.errors import UserError
 from core.storage.server.connection import check_reachable, get_sync_database, store_name
@@ -58,7 +58,7 @@ def breach(
         typer.echo(f"Store: {store_name()}")
         aware = parse_moment(noticed) if noticed else utc_now()
         for line in report_lines(found, start, end, aware, who):
-            typer.echo(line)
+            say(line)
         if leads is not None:
             with private_csv(leads) as write:
                 write(("lead_id", "calls", "first_call", "last_call"))

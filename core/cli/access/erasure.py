@@ -84,7 +84,7 @@ def restrict_lead(
         typer.Option(help="Why it must be kept; stored and logged, so name no person", show_default=False),
     ],
 ) -> None:
-    """Hide a lead from lists, pages and API at once. The scheduler erases it after that day."""
+    """Hide a lead from lists, pages and API at once. The scheduler erases it after the day given."""
     from core.clock import date_of, day_bounds  # noqa: PLC0415 (only this command needs it)
     from core.erasure import restrict_lead as hide  # noqa: PLC0415 (likewise)
 
