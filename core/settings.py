@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
 from core.models.zone import ZoneName
+from core.types import printable
 from core.variables.env_file import ENV_FILE, around, read_env_file
 from core.variables.exports import ExportSettings
 from core.variables.kinds import (
@@ -314,6 +315,8 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _home(cls, value: Path) -> Path:
+        if printable(str(value)) != str(value):  # MongoDB and the log could not name it
+            raise ValueError("must be the name of a folder in UTF-8, without control characters")
         return value.expanduser()
 
     @model_validator(mode="after")

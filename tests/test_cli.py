@@ -107,6 +107,7 @@ def test_bad_arguments_are_one_line(database: Database[Document], arguments: lis
     ("variable", "value", "reason"),
     [
         ("TIMEZONE", "Asia/Bombay2", "TIMEZONE is not an IANA time zone"),
+        ("DATA_DIR", "caf\udce9", "DATA_DIR must be the name of a folder in UTF-8"),
         ("SMTP_PORT", "smtp", "SMTP_PORT input should be a valid integer"),
         ("MONGODB_URI", "localhost:27017", "MONGODB_URI must begin with mongodb://"),
         ("MONGODB_URI", "mongodb://user:geheim@db.example/", "points to db.example without TLS"),

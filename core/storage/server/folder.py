@@ -85,9 +85,9 @@ class Folder:
     def inside(self) -> Path | None:
         """Return the socket's path inside DATA_DIR; None if that path is unsuitable for a socket."""
         socket = self.root / "mongod.sock"
-        # mongod splits its addresses at commas, clients take what follows a colon for a port, and non-ASCII
-        # names are spelled differently in another locale.
-        plain = str(socket).isascii() and not set(",:") & set(str(socket))
+        # mongod splits its addresses at commas and takes brackets for IPv6, clients take what follows a colon
+        # for a port, and non-ASCII names are spelled differently in another locale.
+        plain = str(socket).isascii() and not set(",:[]") & set(str(socket))
         return socket if plain and len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES else None
 
     @property

@@ -185,7 +185,7 @@ def test_data_dir_of_two_hundred_characters(start: Callable[..., User], tmp_path
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["colon:27017", "a,b", "per%41 cent", "घर"])
+@pytest.mark.parametrize("name", ["colon:27017", "a,b", "per%41 cent", "[prod]", "घर"])
 def test_any_name_of_data_dir(start: Callable[..., User], tmp_path: Path, name: str) -> None:
     assert said(start(tmp_path / name)) == "ready"
 
