@@ -7,6 +7,8 @@ import errno
 import os
 import stat
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,25 @@ def create_private(file: Path) -> BufferedWriter:
         OSError: it exists, or cannot be created.
     """
     return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+@contextmanager
+def new_private(file: Path) -> Iterator[BufferedWriter]:
+    """Create a file for the owner only, for a block that writes all of it.
+
+    If the block fails or is interrupted, the file is removed: a part of it would pass for the whole.
+
+    Raises:
+        OSError: it exists, or cannot be created or written.
+    """
+    with create_private(file) as out:
+        try:
+            yield out
+            if not out.closed:
+                out.flush()
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
 
 
 def sync(path: Path) -> None:

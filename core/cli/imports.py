@@ -1,6 +1,5 @@
 """The command that backfills calls from files, and proposes a mapping if there is none."""
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from core.access.audit import Action, AuditError
 from core.cli.noted import note
 from core.cli.store import say
 from core.errors import UserError
+from core.files import new_private
 
 if TYPE_CHECKING:
     from core.importing import ImportReport
@@ -110,10 +110,8 @@ def _proposed(files: list[Path], target: Path | None) -> Path:
 def _write(path: Path, text: str) -> None:
     try:
         # Only its owner can read it, because it may quote cells. Never overwrites a file.
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
+        with new_private(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise UserError(f"the mapping {path} cannot be written: {error.strerror}") from None
 

@@ -16,7 +16,7 @@ from core.cli.noted import actor, note
 from core.cli.store import print_table, progress_bar, say
 from core.clock import parse_moment
 from core.errors import UserError
-from core.files import create_private
+from core.files import new_private
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database, store_name
 
@@ -106,13 +106,13 @@ def export_entries(
 
 @contextmanager
 def private_csv(file: Path) -> Iterator[Callable[[Iterable[object]], object]]:
-    """Write rows to a new CSV file of mode 0600.
+    """Write rows to a new CSV file of mode 0600; it is removed if not all of them are written.
 
     Raises:
         UserError: the file exists already or cannot be written.
     """
     try:
-        with io.TextIOWrapper(create_private(file), encoding="utf-8", newline="") as content:
+        with new_private(file) as out, io.TextIOWrapper(out, encoding="utf-8", newline="") as content:
             yield csv.writer(content).writerow
     except FileExistsError:
         raise UserError(f"{file} already exists; name a new file") from None

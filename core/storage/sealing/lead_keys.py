@@ -14,7 +14,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from core.errors import UserError
-from core.files import create_private, sync
+from core.files import new_private, sync
 from core.privacy.encryption import EncryptionService, SealError
 from core.storage.collections import CALLS, LEAD_KEYS
 from core.storage.receipts import Receipts
@@ -168,13 +168,14 @@ def export_keys(database: Database[Document], file: Path) -> int:
     """
     count = 0
     try:
-        with create_private(file) as out:
+        with new_private(file) as out:
             for row in database[LEAD_KEYS].find().sort("_id", 1):
                 out.write(LeadKey.model_validate(row).model_dump_json(by_alias=True).encode() + b"\n")
                 count += 1
         sync(file)
     except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror}; name a new file") from None
+        remedy = "; name a new file" if isinstance(error, FileExistsError) else ""
+        raise UserError(f"{file} cannot be written: {error.strerror}{remedy}") from None
     return count
 
 

@@ -1,6 +1,8 @@
 """Pages of the log, the newest first; a page costs the same however long the log is."""
 
 import base64
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -132,3 +134,18 @@ def test_the_command_line_lists_and_exports(database: Database[Document], tmp_pa
     assert last["actor"].endswith(" at this machine")
     with pytest.raises(UserError, match="already exists"), private_csv(file):
         pass
+
+
+def write_until(stop: BaseException, file: Path) -> None:
+    with private_csv(file) as write:
+        write(("lead_id", "calls"))
+        raise stop
+
+
+def test_an_export_that_is_stopped_leaves_no_file_that_passes_for_the_whole(tmp_path: Path) -> None:
+    file = tmp_path / "leads.csv"
+    with pytest.raises(KeyboardInterrupt):
+        write_until(KeyboardInterrupt(), file)
+    with pytest.raises(UserError, match="cannot be written: No space left"):
+        write_until(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), file)
+    assert not file.exists()
