@@ -9,7 +9,6 @@ from core.models.definitions import COUNTS, DISTRIBUTIONS, PRICES, RATES, STATIS
 Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
 _NAMES = {"failure_rate": "call_failure_rate"}
 """Rates that rules call by another name."""
-_SPEECH = ("asr_latency_ms", "tts_latency_ms")
 ANY_VIOLATION = "compliance_violations"
 """Calls that violate any of the rules of calling."""
 

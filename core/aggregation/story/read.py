@@ -41,7 +41,6 @@ _BY_CALLS = {
     "tts_provider": "tts",
 }
 """What cells do not have: where it is in a call, or the kind of model whose provider it is."""
-_NUMBERS = ("total_turns", "user_turns", *LATENCIES)
 _SCHEMA: dict[str, pa.DataType] = {
     "_id": pa.string(),
     "start_time": pa.timestamp("ms", tz="UTC"),
