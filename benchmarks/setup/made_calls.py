@@ -12,8 +12,8 @@ from pymongo.database import Database
 from rich.progress import track
 
 from core.models.metrics import CallMetrics
-from core.storage.calls import to_document
 from core.storage.collections import ensure_indexes
+from core.storage.recording.records import CALL_KIND, Record
 from core.types import Document
 
 BATCH = 10_000
@@ -125,12 +125,13 @@ def _batch(
     ]
 
 
-_TEMPLATE = to_document(
+_TEMPLATE = Record(
+    CALL_KIND,
     CallMetrics(
         call_id="-", start_time=datetime(2026, 1, 1, tzinfo=UTC), status="failed", direction="inbound"
     ),
     0,
-)
+).to_document()
 _versions = itertools.count(1)
 
 

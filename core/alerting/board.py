@@ -1,6 +1,6 @@
 """What the Alerts page shows: alerts by state, their history, and who was notified of what."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -18,8 +18,6 @@ from core.types import Document
 
 RESOLVED_WITHIN = timedelta(days=7)
 MOST_MARKS = 200
-SENDINGS = ("sent", "not sent")
-"""Lines of the history that say who was notified, and who could not be."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,6 @@ def history(
     end: datetime | None = None,
     *,
     alert_id: str | None = None,
-    events: Collection[str] = (),
     limit: int = 500,
 ) -> list[HistoryLine]:
     """Return what happened to all alerts, or to one, newest first.
@@ -106,13 +103,11 @@ def history(
         start: earliest time, in UTC; None for no limit.
         end: time before which a line must be; None for no limit.
         alert_id: the one alert; None for all.
-        events: kinds of lines, for example SENDINGS; empty for all.
         limit: at most this many lines.
     """
     bounds = {"$gte": start, "$lt": end}
     query: Document = {"at": within} if (within := {k: at for k, at in bounds.items() if at}) else {}
     query |= {"alert_id": alert_id} if alert_id is not None else {}
-    query |= {"event": {"$in": list(events)}} if events else {}
     rows = database[ALERT_EVENTS].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
     return list(each_readable(rows, _line, ALERT_EVENTS))
 

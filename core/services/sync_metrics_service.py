@@ -61,15 +61,15 @@ class SyncMetricsService:
     ) -> None:
         """Count a call as active until ``call_ended``, or until 90 s pass without a ``call_heartbeat``."""
         about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
-        signal_active_blocking(None, started(call_id, **about))
+        signal_active_blocking(started(call_id, **about))
 
     def call_heartbeat(self, call_id: str) -> None:
         """Report that a call is still active; every 30 s is enough."""
-        signal_active_blocking(None, alive(call_id))
+        signal_active_blocking(alive(call_id))
 
     def call_ended(self, call_id: str) -> None:
         """Stop counting a call as active."""
-        signal_active_blocking(None, ended(call_id))
+        signal_active_blocking(ended(call_id))
 
     @contextmanager
     def active_call(self, call_id: str, **about: Any) -> Iterator[None]:  # noqa: ANN401 (as call_started's)

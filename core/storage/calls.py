@@ -16,7 +16,7 @@ from core.models.metrics import CallMetrics
 from core.storage.collections import CALLS, TURNS
 from core.storage.readable import each_readable
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.recording.records import CALL_KIND, OWN_FIELDS, Record
+from core.storage.recording.records import OWN_FIELDS, Record
 from core.storage.recording.write import Outcome, Refusal, write
 from core.storage.server.connection import DURABLE
 from core.types import Document
@@ -42,11 +42,6 @@ class WriteCounts:
     replaced: int = 0
     unchanged: int = 0
     outdated: int = 0
-
-
-def to_document(call: CallMetrics, version: int) -> Document:
-    """Return a call as it is stored."""
-    return Record(CALL_KIND, call, version).to_document()
 
 
 def from_document(document: Mapping[str, Any]) -> CallMetrics:

@@ -6,7 +6,7 @@ import pytest
 from pymongo.database import Database
 
 from core.alerting.actions import acknowledge, close, end_silence, silence
-from core.alerting.board import SENDINGS, alert_board, history, silence_lines
+from core.alerting.board import alert_board, history, silence_lines
 from core.alerting.state.alert_store import active_alerts
 from core.errors import UserError
 from core.types import Document
@@ -39,8 +39,7 @@ def test_an_acknowledged_alert_is_not_repeated_but_its_end_is_told(database: Dat
     events = ["firing", "sent", "acknowledged", "sent", "resolved", "sent"]
     assert [line.event for line in reversed(lines)] == events
     assert next(line.author for line in lines if line.event == "acknowledged") == "asha"
-    told = history(database, alert_id=alert.id, events=SENDINGS)
-    assert [(line.event, line.channel) for line in told] == [("sent", "email")] * 3
+    assert [line.channel for line in lines if line.event == "sent"] == ["email"] * 3
 
 
 def test_an_acknowledgement_ends_after_four_hours(database: Database[Document]) -> None:

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from rich.console import Console
 
 from core.aggregation.intervals import wilson
-from core.alerting.board import SENDINGS, alert_board, history
+from core.alerting.board import alert_board, history
 from core.demo import surroundings
 from core.demo.calls import BUSY_CALLS_AN_HOUR, Lead, SimulatedAgent, live_calls_an_hour
 from core.demo.history import fill_history
@@ -182,10 +182,10 @@ def test_a_fortnight_has_an_alert_that_fires_and_others_that_are_over(database: 
     assert firing.keys() <= {"speech_latency", "error_rate"}, "by night a few calls may do for the latter"
     seen = firing.keys() | {alert.alert_type for alert in board.resolved}
     assert seen >= {"call_failure_rate", "error_rate"}
-    told = history(database, alert_id=firing["speech_latency"].id, events=SENDINGS)
-    assert {line.channel for line in told} == {"email"}
+    told = history(database, alert_id=firing["speech_latency"].id)
+    assert {line.channel for line in told if line.event in {"sent", "not sent"}} == {"email"}
     assert "speech" in listed.lower(), "what is said to be sent was taken by a mail server"
-    assert len(history(database, events=("acknowledged",))) >= 1
+    assert any(line.event == "acknowledged" for line in history(database, limit=5_000))
     assert database["turns"].count_documents({"transcript": {"$regex": "^enc:"}}) > 5_000
     assert late_calls(database).late == 0, "the past came in time"
     assert fill_history(database, Console(quiet=True), seed=1) < 100

@@ -247,7 +247,7 @@ def list_calls(
     return list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS))
 
 
-def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUND) -> list[Document]:
+def search_calls(database: Database[Document], text: str) -> list[Document]:
     """Return the calls whose call_id or lead_id is the text or begins with it, at any time; newest first.
 
     For a phone this includes the calls that have it, if BLIND_INDEX_KEY is set. If there is none, the archive
@@ -262,13 +262,12 @@ def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUN
     if ways_by_phone := with_phone(database, wanted):
         ways.append(ways_by_phone)
     query = visible(database, {"$or": ways, **known})
-    found = list(
-        database[CALLS].find(query).sort("start_time", -1).limit(limit).max_time_ms(LONGEST_QUERY_MS)
-    )
+    newest = database[CALLS].find(query).sort("start_time", -1).limit(MOST_FOUND)
+    found = list(newest.max_time_ms(LONGEST_QUERY_MS))
     if found:
         return found
     archived = find_archived(database, CALLS, "_id", [wanted])
-    archived = archived or find_archived(database, CALLS, "lead_id", lead_ids_of(wanted))[:limit]
+    archived = archived or find_archived(database, CALLS, "lead_id", lead_ids_of(wanted))[:MOST_FOUND]
     return [call for call in archived if not is_hidden(database, call)]
 
 

@@ -44,9 +44,9 @@ def active_alerts(database: Database[Document], now: datetime | None = None) -> 
     return worst_first(readable(database[ALERTS].find(_active(now or utc_now()))))
 
 
-async def active_alerts_async(database: AsyncDatabase[Document], now: datetime | None = None) -> list[Alert]:
+async def active_alerts_async(database: AsyncDatabase[Document]) -> list[Alert]:
     """Return the firing alerts as :func:`active_alerts` does, for asyncio code."""
-    cursor = database[ALERTS].find(_active(now or utc_now()))
+    cursor = database[ALERTS].find(_active(utc_now()))
     return worst_first(readable(await cursor.to_list()))
 
 

@@ -1,7 +1,6 @@
 """Send lines in batches, over HTTPS, to Splunk's HTTP Event Collector."""
 
 import socket
-import ssl
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -32,11 +31,10 @@ Requests = deque[list[bytes]]
 class SplunkCollector(Shipper[Requests]):
     """Sends lines to SPLUNK_HEC_URL."""
 
-    def __init__(self, url: str, token: str, lose: Lose, *, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, url: str, token: str, lose: Lose) -> None:
         super().__init__("Splunk", lose)
         self._url = f"{url.partition(_COLLECTOR)[0]}{_PATH}"
         self._headers = {"Authorization": f"Splunk {token}", "Content-Type": "application/json"}
-        self._verify = verify
         self._client: httpx2.Client | None = None
 
     def _begin(self) -> None:
@@ -84,7 +82,7 @@ class SplunkCollector(Shipper[Requests]):
     def _post(self, content: bytes) -> tuple[int, float, bytes]:
         """Return the status, the seconds it asks to wait and the beginning of the answer."""
         if self._client is None:
-            self._client = httpx2.Client(timeout=_SECONDS, verify=self._verify)
+            self._client = httpx2.Client(timeout=_SECONDS)
         with self._client.stream("POST", self._url, headers=self._headers, content=content) as answer:
             wait = asked_to_wait(answer.headers.get("Retry-After", ""))
             return answer.status_code, wait.total_seconds() if wait else 0.0, _beginning(answer)

@@ -155,13 +155,13 @@ async def signal_active(database: AsyncDatabase[Document] | None, *changes: Chan
     return True
 
 
-def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:
-    """Do the same as :func:`signal_active`, for code without an event loop."""
+def signal_active_blocking(change: Change) -> None:
+    """Do the same as :func:`signal_active` in the configured store, for code without an event loop."""
     if breaker.is_open():
         return
     wait = get_settings().record_wait_seconds
     try:
-        opened = open_blocking(database, wait)
+        opened = open_blocking(None, wait)
         with pymongo.timeout(wait):
             opened[ACTIVE_CALLS].update_one(*change, upsert=True)
     except UNFIT as error:

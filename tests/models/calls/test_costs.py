@@ -10,12 +10,12 @@ from pymongo.database import Database
 from core.aggregation.rollups.refresh import archive_due
 from core.models.calls.parts import known_costs, rupees_in_all
 from core.storage.archive.archived_rows import SCHEMAS, find_archived
-from core.storage.calls import from_document, to_document
+from core.storage.calls import from_document
 from core.storage.collections import CALLS
 from core.storage.recording.merging import document_of, given_by, merge, sources_of
 from core.types import Document
 from tests.storage.archive.test_mover import call, recorded_long_ago
-from tests.storage.recording.test_merging import agents, facts_of, report
+from tests.storage.recording.test_merging import agents, facts_of, report, to_document
 
 DOLLARS = {"currency": "USD", "rate": 84}
 FORMER: Document = {"llm": 1.68, "tts": 0.84, **DOLLARS, "original": {"llm": 0.02, "tts": 0.01}}

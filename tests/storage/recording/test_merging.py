@@ -14,10 +14,10 @@ from core.models.calls.reports import CallReport, lenient_facts
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService
-from core.storage.calls import from_document, to_document
+from core.storage.calls import from_document
 from core.storage.collections import CALLS, DIRTY_WINDOWS
 from core.storage.recording.merging import document_of, given_by, merge
-from core.storage.recording.records import Record
+from core.storage.recording.records import CALL_KIND, Record
 from core.storage.recording.spool import Spool
 from core.storage.recording.write import Outcome, Refusal, write
 from core.types import Document
@@ -118,6 +118,10 @@ def test_each_source_gives_what_it_knows_best(database: Database[Document]) -> N
         "exotel",
         "vapi",
     )
+
+
+def to_document(call: CallMetrics, version: int) -> Document:
+    return Record(CALL_KIND, call, version).to_document()
 
 
 @given(st.permutations(ALL), st.lists(st.integers(0, len(ALL) - 1), max_size=4))
