@@ -22,6 +22,7 @@ from dashboard.charts.time_series import WEEKDAYS
 from dashboard.drilldown import CallsTarget
 from dashboard.panels import headlines
 from dashboard.panels.chance import of_amount
+from dashboard.panels.conversations.wording import share_words
 from dashboard.panels.panel import Panel, fails_alone, hours_table, timed
 from dashboard.panels.view import MOST_PARTS, View, value_label
 
@@ -164,7 +165,8 @@ def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     return Panel(
         key,
         title,
-        f"Qualified {_sure(summary.qualified_calls, n)} · handed off {_sure(summary.handoff_calls, n)} "
+        f"Qualified {share_words(summary.qualified_calls, n)} · "
+        f"handed off {share_words(summary.handoff_calls, n)} "
         f"of n {n:,} completed calls · area: 95 % interval",
         view.annotate(figure),
         timed(
@@ -174,11 +176,6 @@ def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         ),
         drilldown=view.drilldown(frame.index),
     )
-
-
-def _sure(part: int, whole: int) -> str:
-    low, high = (100 * float(end) for end in wilson(part, whole))
-    return f"{100 * part / whole:.1f} % ({low:.1f} to {high:.1f})"
 
 
 @fails_alone("Best time to call")
