@@ -1,6 +1,6 @@
-"""Names for types that many modules share, functions for nested mappings, plurals and terminals."""
+"""Names for types that many modules share, functions for nested mappings, plurals, globs and terminals."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,3 +39,22 @@ def printable(text: str) -> str:
         char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def has_in_order(pieces: Sequence[str], text: str) -> bool:
+    """Return whether a text begins with the first piece, ends with the last, and has all others between.
+
+    Each piece is searched for once, so that no pattern takes long.
+    """
+    first, *between = pieces
+    if not between:
+        return first == text
+    last = between.pop()
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in between:
+        if (found := text.find(piece, at, end)) < 0:
+            return False
+        at = found + len(piece)
+    return True

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from core.importing.amounts import Combination, Decimal, Unit
 from core.importing.times import FORMS, check_pattern, parse_zone
+from core.types import has_in_order
 
 Scalar = str | int | float | bool
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -165,20 +166,4 @@ def _fits(spec: Value, wanted: str, text: str) -> bool:
         return wanted in text
     if spec.prefix:
         return text.startswith(wanted)
-    return like(wanted, text) if spec.glob else wanted == text
-
-
-def like(pattern: str, text: str) -> bool:
-    """Return whether a text matches a pattern in which ``*`` is any text; each piece is searched for once."""
-    first, *pieces = pattern.split("*")
-    if not pieces:
-        return first == text
-    last = pieces.pop()
-    at, end = len(first), len(text) - len(last)
-    if at > end or not (text.startswith(first) and text.endswith(last)):
-        return False
-    for piece in pieces:
-        if (found := text.find(piece, at, end)) < 0:
-            return False
-        at = found + len(piece)
-    return True
+    return has_in_order(wanted.split("*"), text) if spec.glob else wanted == text

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from core.models.metrics import UtcDatetime
 from core.models.recurrence import Recurrence
+from core.types import has_in_order
 
 SILENCE_SCHEMA_VERSION = 1
 MATCHERS = (
@@ -82,17 +83,5 @@ def exactly(text: str) -> str:
 
 
 def _like(pattern: str, text: str) -> bool:
-    """Return whether a text matches a pattern; each piece is searched for once, from left to right."""
-    first, *pieces = (piece.replace(r"\*", "*") for piece in _STAR.split(pattern))
-    if not pieces:
-        return first == text
-    last = pieces.pop()
-    at, end = len(first), len(text) - len(last)
-    if at > end or not (text.startswith(first) and text.endswith(last)):
-        return False
-    for piece in pieces:
-        found = text.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
+    r"""Return whether a text matches a pattern; ``\*`` in it is a star."""
+    return has_in_order([piece.replace(r"\*", "*") for piece in _STAR.split(pattern)], text)
