@@ -82,6 +82,20 @@ def new_private(file: Path) -> Iterator[BufferedWriter]:
             raise
 
 
+def write_durably(file: Path, content: bytes) -> None:
+    """Create a file for the owner only with this content; it is on the disk when this returns.
+
+    The entry in its folder may not be there yet after a power cut: for that, sync the folder.
+
+    Raises:
+        OSError: the file exists, or the disk does not accept it.
+    """
+    with create_private(file) as new:
+        new.write(content)
+        new.flush()
+        os.fsync(new.fileno())
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the entries of a folder, are on the disk.
 

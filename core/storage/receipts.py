@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.clock import utc_now
 from core.errors import UserError
-from core.files import create_private, private_folder, sync
+from core.files import private_folder, sync, write_durably
 from core.logging_config import get_logger
 from core.privacy.sensitive import phone_of, stored_lead_id
 from core.settings import get_settings
@@ -217,9 +217,7 @@ class Receipts:
         draft = file.with_name(f"{file.name}.{os.getpid()}.new")
         draft.unlink(missing_ok=True)
         try:
-            with create_private(draft) as new:
-                new.write(content)
-            sync(draft)
+            write_durably(draft, content)
             os.link(draft, file)
         finally:
             draft.unlink(missing_ok=True)

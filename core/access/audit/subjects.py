@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 
 from core.access.audit.entries import bounded, keys
-from core.files import create_private, private_folder
+from core.files import private_folder, write_durably
 from core.logging_config import get_logger, log_security_event
 from core.privacy.sensitive import person_of, phone_of
 from core.settings import get_settings
@@ -70,10 +70,7 @@ def _own_key() -> bytes:
         with contextlib.suppress(FileNotFoundError):
             return file.read_bytes()
         draft = private_folder(file.parent) / f"key.{secrets.token_hex(8)}"
-        with create_private(draft) as content:
-            content.write(secrets.token_bytes(_KEY_BYTES))
-            content.flush()
-            os.fsync(content.fileno())
+        write_durably(draft, secrets.token_bytes(_KEY_BYTES))
         # The first process creates it; it is complete as soon as it exists.
         with contextlib.suppress(FileExistsError):
             os.link(draft, file)

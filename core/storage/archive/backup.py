@@ -22,7 +22,7 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.errors import UserError
-from core.files import create_private, private_folder, sync
+from core.files import create_private, private_folder, sync, write_durably
 from core.storage.archive.mover import alone
 from core.storage.collections import (
     ARCHIVES,
@@ -131,7 +131,7 @@ def _back_up(database: Database[Document], data_dir: Path, folder: Path, progres
     catalogue = (bytes(row.raw) for row in archive.rows.values())
     manifest.collections.append(_save_collection(database, ARCHIVES, draft, progress, catalogue))
     manifest.sha256 = manifest.digest()
-    _write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
+    write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
     if folder.exists():
         folder.rmdir()
     draft.rename(folder)
@@ -295,12 +295,6 @@ def _save_file(path: Path, source: Path, target: Path) -> SavedFile | None:
 def is_draft(path: Path) -> bool:
     """Return whether a file of the spool or archive is a lock, or not yet written whole."""
     return path.suffix in {".new", ".lock"} or path.name == ".lock"
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with create_private(path) as file:
-        file.write(content)
-    sync(path)
 
 
 def _digest(path: Path) -> str:

@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 
 import orjson
 
-from core.files import create_private, private_folder, refuse_foreign, sync
+from core.files import create_private, private_folder, refuse_foreign, sync, write_durably
 from core.logging_config import get_logger
 from core.privacy.sensitive import HELD
 from core.settings import get_settings
@@ -350,10 +350,7 @@ def _write(folder: Path, lines: Sequence[bytes], version: int, unique: str | Non
     final = _path(folder, len(lines), version, unique or uuid.uuid4().hex)
     draft = final.with_suffix(".new")
     try:
-        with create_private(draft) as file:
-            file.write(b"\n".join(lines))
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(draft, b"\n".join(lines))
         draft.replace(final)
     except OSError:
         draft.unlink(missing_ok=True)
