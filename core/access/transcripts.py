@@ -34,7 +34,7 @@ class Transcript:
 
 
 def masked_transcript(
-    database: Database[Document], turns: Sequence[TurnMetrics], metadata: Mapping[str, Any] | None = None
+    database: Database[Document], turns: Sequence[TurnMetrics], metadata: Mapping[str, Any]
 ) -> Transcript:
     """Return what was said in some turns of a call, masked: numbers, spoken digits, introduced names.
 
@@ -79,7 +79,7 @@ def known_words(database: Database[Document], call_id: str, metadata: Mapping[st
 
 
 def with_masked_words(
-    database: Database[Document], turns: Sequence[TurnMetrics], metadata: Mapping[str, Any] | None = None
+    database: Database[Document], turns: Sequence[TurnMetrics], metadata: Mapping[str, Any]
 ) -> list[TurnMetrics]:
     """Return turns with what was said in them masked; None if it is not stored, or cannot be opened.
 

@@ -48,7 +48,7 @@ def logs(
         component,
     )
     console, tally = Console(highlight=False, soft_wrap=True), Tally()
-    for line in read_lines(file, wanted, follow=follow, tally=tally):
+    for line in read_lines(file, wanted, tally, follow=follow):
         console.print(shown(line))
     if tally.odd:
         typer.echo(f"{counted(tally.odd, 'line is', 'lines are')} not JSON; skipped", err=True)

@@ -95,21 +95,18 @@ class Tally:
     odd: int = 0
 
 
-def read_lines(
-    path: Path, wanted: Wanted, *, follow: bool = False, tally: Tally | None = None
-) -> Iterator[Line]:
+def read_lines(path: Path, wanted: Wanted, tally: Tally, *, follow: bool) -> Iterator[Line]:
     """Yield the wanted lines of a file, oldest first; skip lines that are not JSON objects (cut by a kill).
 
     Args:
         path: the file; it may be compressed with gzip, as logrotate does.
         wanted: which lines.
-        follow: wait for the file, and for more lines at its end, for ever and across rotations.
         tally: counts how many lines there were.
+        follow: wait for the file, and for more lines at its end, for ever and across rotations.
 
     Raises:
         UserError: the file cannot be read.
     """
-    tally = Tally() if tally is None else tally
     for raw in _raw_lines(path, follow=follow):
         line = _parsed(raw)
         if line is None:

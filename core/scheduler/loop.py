@@ -257,7 +257,7 @@ class Scheduler:
             runner.close()
 
 
-def run_scheduler(*, once: bool = False) -> int:
+def run_scheduler(*, once: bool) -> int:
     """Run the scheduler until SIGTERM or SIGINT, or every job once; return the exit code.
 
     Raises:

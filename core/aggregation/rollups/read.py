@@ -50,7 +50,7 @@ def stored_cells(
     fields: Sequence[str],
     *,
     campaigns: bool,
-    counts: bool = True,
+    counts: bool,
 ) -> Stored:
     """Return the cells of a half-open period in parts, in the longest spans that ``bucket`` allows.
 

@@ -209,7 +209,7 @@ def fitted(
     titles: Sequence[str],
     most: int,
     more: str,
-    between: str = "\n\n",
+    between: str,
     measure: Callable[[str], int] = length,
 ) -> str:
     """Return pieces one below the other, as many as fit: in full, then as titles, then as a number."""
@@ -274,7 +274,7 @@ def _call_in(value: str) -> str | None:
     return parse_qs(urlsplit(value).query).get("call_id", [None])[0] if _is_link(value) else None
 
 
-def _linked(value: str, words: str | None = None) -> str:
+def _linked(value: str, words: str | None) -> str:
     """Return a value as HTML; an address becomes a link, with words of its own if there are any."""
     shown = escape(value)
     return f'<a href="{shown}">{escape(words) if words else shown}</a>' if _is_link(value) else shown

@@ -22,7 +22,7 @@ class Limit:
 
 
 async def take_token(
-    database: AsyncDatabase[Document], bucket: str, limit: Limit, *, urgent: bool = False
+    database: AsyncDatabase[Document], bucket: str, limit: Limit, *, urgent: bool
 ) -> timedelta | None:
     """Take a token for one message; return None, or how long to wait.
 

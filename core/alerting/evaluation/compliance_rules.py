@@ -57,7 +57,7 @@ def load_violations(
 
 
 def evaluate_violations(
-    rule: AlertRule, found: Violations, start: datetime, end: datetime, known: Collection[Labels] = ()
+    rule: AlertRule, found: Violations, start: datetime, end: datetime, known: Collection[Labels]
 ) -> list[Evaluation]:
     """Judge every instance of a rule in the calls of its window, including those ``known`` from before."""
     calls, rows = _chosen(rule, found.calls), _chosen(rule, found.rows)

@@ -12,7 +12,7 @@ from core.models.rules import AlertRule
 
 
 def evaluate_requests(
-    rule: AlertRule, requests: Requests, start: datetime, end: datetime, known: Collection[Labels] = ()
+    rule: AlertRule, requests: Requests, start: datetime, end: datetime, known: Collection[Labels]
 ) -> list[Evaluation]:
     """Judge every instance of a rule in the requests of its window, including those ``known`` from before.
 

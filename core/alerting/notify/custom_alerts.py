@@ -54,7 +54,7 @@ async def follow_silences(
     off_duty: Collection[str],
     at: datetime,
     *,
-    present: bool = False,
+    present: bool,
 ) -> list[tuple[Notification, Delivery]]:
     """Mute the agent's alerts as of ``at``, and send those that are active and no longer silenced.
 

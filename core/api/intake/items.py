@@ -63,7 +63,7 @@ class Items(Generic[T]):
 
 
 def read_items(
-    body: bytes, content_type: str, validate: Callable[[dict[str, Any]], T], names: Collection[str] = ()
+    body: bytes, content_type: str, validate: Callable[[dict[str, Any]], T], names: Collection[str]
 ) -> Items[T]:
     """Return the items of a body, each as returned by ``validate``; ``names`` are the fields they may have.
 

@@ -122,7 +122,7 @@ def _begins_as_json(binary: BufferedReader, source: Source) -> bool:
 
 
 def check_columns(
-    parts: Sequence[Part], source: Source, wanted: AbstractSet[str], needed: AbstractSet[str] | None = None
+    parts: Sequence[Part], source: Source, wanted: AbstractSet[str], needed: AbstractSet[str]
 ) -> None:
     """Refuse a mapping that names a column missing from the files; for JSON, from all objects.
 
@@ -130,7 +130,7 @@ def check_columns(
         UserError: naming the column, the file and the columns there are.
         OSError: a file cannot be read.
     """
-    missing: AbstractSet[str] = (wanted if needed is None else needed) - {LINE, FILE}
+    missing = needed - {LINE, FILE}
     present: dict[str, None] = {}
     records = False
     for part in parts:

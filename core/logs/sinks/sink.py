@@ -74,7 +74,7 @@ class Sink(ABC):
 class Standard(Sink):
     """The process's stdout or stderr, bypassing Python's buffer."""
 
-    def __init__(self, name: StandardName = "stdout") -> None:
+    def __init__(self, name: StandardName) -> None:
         super().__init__(name)
         self._descriptor = _STDOUT if name == "stdout" else _STDERR
 

@@ -284,7 +284,7 @@ def embedded_uri(data_dir: Path) -> str:
     return start_embedded(data_dir).result().uri
 
 
-def release_embedded(*, wait_seconds: float = 0) -> None:
+def release_embedded(*, wait_seconds: float) -> None:
     """Give up all shares of this process; wait ``wait_seconds`` at most for servers without users to end."""
     with _guard:
         roots = list(_held)

@@ -169,7 +169,7 @@ class Folder:
         return files is not None and _same(Path(files), self.db)
 
 
-def data_dirs_in_use(but: Path | None = None) -> list[Path]:
+def data_dirs_in_use(but: Path | None) -> list[Path]:
     """Return the DATA_DIRs on this machine, except one, whose embedded servers run as the same user."""
     databases = {Path(files) for _, arguments in _own_processes() if (files := _database_files(arguments))}
     found = {db.parents[1] for db in databases if db.parts[-2:] == ("mongodb", "db")}
