@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, is_dataclass
 from datetime import UTC, datetime
-from statistics import fmean
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.adapters.told import call_of
 from core.adapters.turns import heard as heard_words
-from core.adapters.turns import length_ms
+from core.adapters.turns import length_ms, means
 from core.adapters.waits import Span, wait_parts
 from core.logging_config import get_logger
 from core.models.calls.endings import ENDINGS
@@ -157,10 +156,7 @@ def read_report(
         "total_turns": len(turns),
         "user_turns": sum(turn.start_time is not None for turn in turns),
         "interruptions": sum(turn.interrupted for turn in turns),
-        "asr_latency_ms": _mean(turn.asr_ms for turn in turns),
-        "llm_latency_ms": _mean(turn.llm_ttft_ms for turn in turns),
-        "tts_latency_ms": _mean(turn.tts_ttfb_ms for turn in turns),
-        "e2e_latency_ms": _mean(turn.e2e_ms for turn in turns),
+        **means(turns),
         "usage": list(_usage(report.get("usage") or ())) or None,
         "errors": errors[:ERRORS_AT_MOST],
         "agent": report.get("agent_name") or None,
@@ -367,8 +363,3 @@ def _moment(at: float) -> datetime:
 
 def _ms(seconds: float | None) -> float | None:
     return round(seconds * 1_000, 3) if seconds is not None and 0 <= seconds <= _LONGEST_WAIT else None
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(fmean(known), 3) if known else None

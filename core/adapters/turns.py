@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import fmean
 from typing import Literal, TypeVar
 
+from core.adapters.payload import Payload
 from core.adapters.reporting import Call, Facts
 from core.models.calls.parts import ToolCall, WaitPart
 from core.models.calls.transcripts import as_transcript
@@ -65,6 +67,11 @@ def exchanges(items: Iterable[tuple[str, Item]]) -> list[tuple[list[Item], list[
         elif found:
             found[-1][1].append(item)
     return [one for one in found if one[1]]
+
+
+def words_of(items: Iterable[Payload], path: str) -> str:
+    """Return what was said in several items of a payload, each at the same path, as one text."""
+    return " ".join(filter(None, (item.words(path) for item in items)))
 
 
 def length_ms(begin: datetime | float | None, end: datetime | float | None) -> float | None:
@@ -138,4 +145,4 @@ def means(turns: Iterable[TurnMetrics]) -> Facts:
 
 def mean(values: list[float]) -> float | None:
     """Return the mean of the values, to a thousandth; None if there are none."""
-    return round(sum(values) / len(values), 3) if values else None
+    return round(fmean(values), 3) if values else None

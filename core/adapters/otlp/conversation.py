@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 from core.adapters.livekit import CLOSED, ERRORS_AT_MOST
 from core.adapters.otlp.spans import Span, as_amount, moment
 from core.adapters.told import TOLD_BY_AGENT
-from core.adapters.turns import heard
+from core.adapters.turns import heard, means
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import CallError, Fault, ModelUsage
 from core.models.calls.reports import CallReport, Role, lenient_facts
@@ -90,10 +89,7 @@ def read_conversation(call_id: str, spans: Sequence[Span]) -> Conversation:
         "provider_call_id": _first(spans, "lk.sip.callID", "provider_call_id"),
         "total_turns": len(turns) or None,
         "interruptions": sum(turn.interrupted for turn in turns) if turns else None,
-        "asr_latency_ms": _mean(turn.asr_ms for turn in turns),
-        "llm_latency_ms": _mean(turn.llm_ttft_ms for turn in turns),
-        "tts_latency_ms": _mean(turn.tts_ttfb_ms for turn in turns),
-        "e2e_latency_ms": _mean(turn.e2e_ms for turn in turns),
+        **means(turns),
         "usage": _usage(requests) or None,
         "errors": [_error(one) for one in requests if one.span.failed][:ERRORS_AT_MOST] or None,
         **({"end_time": moment(max(root.end, start)), **_ending(spans)} if root else {}),
@@ -294,8 +290,3 @@ def _number(spans: Iterable[Span], name: str) -> float | None:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None or seconds > 3_600 else round(seconds * 1_000, 3)  # noqa: PLR2004 (an hour is no wait)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(fmean(known), 3) if known else None

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from statistics import fmean
 from typing import Any, Literal
 
 from core.adapters.told import call_of
-from core.adapters.turns import heard, length_ms
+from core.adapters.turns import heard, length_ms, means
 from core.adapters.waits import Span, wait_parts
 from core.models.calls.endings import ENDINGS, ending_of
 from core.models.calls.parts import CallError, Fault, HangupBy, ModelUsage, ToolCall
@@ -265,7 +264,7 @@ class PipecatCall:
             "errors": self._errors,
             "usage": [self._usage_of(key, units) for key, units in self._usage.items()] or None,
             "metadata": {} if self._greeting_ms is None else {"greeting_ms": self._greeting_ms},
-            **self._latencies(),
+            **means(one.as_turn(self.call_id) for one in self._exchanges),
             **ending,
         }
         return last, call_of(self.call_id, fields, about)
@@ -278,15 +277,6 @@ class PipecatCall:
     def _language(self) -> str:
         heard = Counter(one.language for one in self._exchanges if one.language)
         return heard.most_common(1)[0][0] if heard else "unknown"
-
-    def _latencies(self) -> dict[str, float | None]:
-        turns = [one.as_turn(self.call_id) for one in self._exchanges]
-        return {
-            "asr_latency_ms": _mean(turn.asr_ms for turn in turns),
-            "llm_latency_ms": _mean(turn.llm_ttft_ms for turn in turns),
-            "tts_latency_ms": _mean(turn.tts_ttfb_ms for turn in turns),
-            "e2e_latency_ms": _mean(turn.e2e_ms for turn in turns),
-        }
 
     @staticmethod
     def _usage_of(key: _Model, units: Mapping[str, float]) -> ModelUsage:
@@ -337,8 +327,3 @@ def _moment(at: float | None) -> datetime | None:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1_000, 3)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(fmean(known), 3) if known else None

@@ -28,7 +28,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, means, turn_of
+from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, means, turn_of, words_of
 from core.models.calls.parts import ToolCall
 from core.models.calls.reports import Role
 from core.models.metrics import MOST_TOOL_CALLS, TurnMetrics
@@ -178,7 +178,8 @@ def _turn(
     asked: Sequence[Payload], answers: Sequence[Payload], call: Call, number: int, start: datetime | None
 ) -> TurnMetrics | None:
     answer = answers[0]
-    speech = Speech(_said(asked), _said(answers), tools=[tool for one in answers for tool in _tools(one)])
+    tools = [tool for one in answers for tool in _tools(one)]
+    speech = Speech(words_of(asked, "message"), words_of(answers, "message"), tools=tools)
     metrics = answer.part("conversation_turn_metrics.metrics")
     waits = {ours: metrics.milliseconds(f"{theirs}.elapsed_time", _TO_MS) for ours, theirs in _WAITS.items()}
     return turn_of(
@@ -189,10 +190,6 @@ def _turn(
         interrupted=answer.flag("interrupted") or False,
         speech=speech,
     )
-
-
-def _said(items: Sequence[Payload]) -> str:
-    return " ".join(filter(None, (item.words("message") for item in items)))
 
 
 def _tools(answer: Payload) -> Iterator[ToolCall]:

@@ -29,7 +29,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, length_ms, mean, turn_of
+from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, length_ms, mean, turn_of, words_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -235,12 +235,9 @@ def _turns(said: Payload, call: Call) -> tuple[TurnMetrics, ...]:
 def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[float | None, Speech]:
     """In which second of the call the lead began to speak, and who said what for how long."""
     spans = _span(asked), _span(answers)
-    speech = Speech(_words(asked), _words(answers), length_ms(*spans[0]), length_ms(*spans[1]))
+    words = words_of(asked, "content"), words_of(answers, "content")
+    speech = Speech(*words, length_ms(*spans[0]), length_ms(*spans[1]))
     return spans[0][0], speech
-
-
-def _words(said: Sequence[Payload]) -> str:
-    return " ".join(filter(None, (one.words("content") for one in said)))
 
 
 def _span(part: Sequence[Payload]) -> tuple[float | None, float | None]:

@@ -31,7 +31,16 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, length_ms, means, turn_of
+from core.adapters.turns import (
+    MOST_TURNS,
+    Speech,
+    exchanges,
+    known_turns,
+    length_ms,
+    means,
+    turn_of,
+    words_of,
+)
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -268,16 +277,12 @@ def _turns(message: Payload, call: Call) -> tuple[TurnMetrics, ...]:
 def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[datetime | None, Speech]:
     """When the lead began to speak, and who said what for how long."""
     speech = Speech(
-        _words(asked),
-        _words(answers),
+        words_of(asked, "message"),
+        words_of(answers, "message"),
         length_ms(asked[0].moment("time"), asked[-1].moment("endTime")),
         length_ms(answers[0].moment("time"), answers[-1].moment("endTime")),
     )
     return asked[0].moment("time"), speech
-
-
-def _words(said: Sequence[Payload]) -> str:
-    return " ".join(filter(None, (one.words("message") for one in said)))
 
 
 def _cost(message: Payload) -> Facts | None:
