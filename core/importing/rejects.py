@@ -1,13 +1,12 @@
 """Keep the rows that were not calls, for whoever corrects the file."""
 
 import json
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from core.errors import UserError
-from core.files import private_folder
+from core.files import create_private, private_folder
 from core.importing.reading.rows import Row
 
 
@@ -28,7 +27,7 @@ class Rejects:
                 raise UserError(f"{path} is not a regular file; name another for the rejected rows")
             # Rows may contain personal data: private from the first byte, whatever mode an older file had.
             self._draft.unlink(missing_ok=True)
-            self._file = os.fdopen(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+            self._file = create_private(self._draft)
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -41,7 +40,7 @@ class Rejects:
             "row": row.raw if row.cells is None else row.cells,
         }
         try:
-            self._file.write(json.dumps(record) + "\n")
+            self._file.write(f"{json.dumps(record)}\n".encode())
         except OSError as error:
             raise self._unwritable(error) from None
         self.count += 1
