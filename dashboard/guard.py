@@ -5,6 +5,7 @@ Addresses below a page's, which Streamlit would answer with a blank page, lead t
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.responses import RedirectResponse
@@ -14,6 +15,7 @@ from core.peers import is_here, is_one_of, is_own_user, number_of
 from core.settings import get_settings
 from core.variables.kinds import is_loopback
 from dashboard.sign_in.addresses import base
+from dashboard.sign_in.peers import headers_of
 
 _SECURE = {"https", "wss"}
 _PORTS = {"http": 80, "https": 443}
@@ -87,10 +89,7 @@ class OwnPagesOnly:
             await self._app(scope, receive, send)
             return
         is_socket = scope["type"] == "websocket"
-
-        def given(name: bytes) -> list[str]:
-            return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
-
+        given = partial(headers_of, scope)
         foreign_frame = (
             not _EMBEDDED.isdisjoint(given(b"sec-fetch-dest"))
             and not {"cross-site", "same-site"}.isdisjoint(given(b"sec-fetch-site"))
