@@ -25,8 +25,7 @@ def caption(found: Compliance, window: filters.Window) -> str:
 
 def compliance() -> None:
     """Draw the rules, their violations over time, by campaign and one by one, and the evidence."""
-    selection, zone = filters.selected(), get_settings().tz
-    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
+    selection, window, zone = filters.selected(), board_page.window_now(), get_settings().tz
     with placeholders.guarded(speak=True), placeholders.loading("compliance", HEIGHT):
         answer = cache.ask(selection, compliance_queries.compliance, window, selection.filters)
         placeholders.stale(answer.stale_since)

@@ -12,7 +12,7 @@ from dashboard.overview import owner, story
 from dashboard.overview.active_alerts import alert_list
 from dashboard.overview.signs_of_life import signs_of_life
 from dashboard.panels import auto_refresh, boards, kpi_tiles
-from dashboard.panels.board_page import caption
+from dashboard.panels.board_page import caption, window_now
 from dashboard.panels.panel import Panel, show
 from dashboard.queries import alert_queries, cache, story_queries, system_queries
 
@@ -21,8 +21,7 @@ STORY_HEIGHT, SIGNS_HEIGHT, FIGURES_HEIGHT = 64, 120, 720
 
 def told() -> None:
     """Draw what happened, in one sentence."""
-    selection, zone = filters.selected(), get_settings().tz
-    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
+    selection, window = filters.selected(), window_now()
     with placeholders.guarded(speak=False), placeholders.loading("story", STORY_HEIGHT):
         pulse = cache.ask("pulse", system_queries.pulse).value
         if pulse.newest_call is None:
@@ -50,8 +49,7 @@ def signs() -> None:
 
 def figures() -> None:
     """Draw key figures and charts of the period, all as of one time."""
-    selection, zone = filters.selected(), get_settings().tz
-    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
+    selection, window = filters.selected(), window_now()
     with placeholders.guarded(speak=False), placeholders.loading("figures", FIGURES_HEIGHT):
         answer = cache.ask(selection, boards.overview_board, window, selection, theme.mode())
         placeholders.stale(answer.stale_since)
@@ -61,7 +59,7 @@ def figures() -> None:
             if newest:
                 placeholders.no_calls(selection, newest)
             return
-        st.caption(caption(board, window, zone))
+        st.caption(caption(board, window))
         now, before = board.figures.now, board.figures.before
         targets = cache.ask("targets", alert_queries.targets).value.targets
         owner.draw(now, before, board.spent, targets.get("cost.per_qualified_lead"))

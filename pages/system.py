@@ -23,12 +23,11 @@ def tiles() -> None:
 
 def charts() -> None:
     """Draw services, errors, metric definitions, database size and data protection."""
-    selection, zone = filters.selected(), get_settings().tz
-    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
+    selection, window, zone = filters.selected(), board_page.window_now(), get_settings().tz
     with placeholders.guarded(speak=False), placeholders.loading("system", CHARTS_HEIGHT):
         trust = cache.ask("trust", system_queries.trust).value
         board = cache.ask(selection, boards.system_board, window, selection, theme.mode()).value
-        st.caption(board_page.caption(board, window, zone))
+        st.caption(board_page.caption(board, window))
         show(board.panels[0])
         grid(board.panels[1:])
         show(processes.panel(trust.health, zone))

@@ -1,7 +1,6 @@
 """What all chart pages share: show the board of a view, or why there is none."""
 
 from collections.abc import Callable
-from datetime import tzinfo
 from typing import TypeVar
 
 import streamlit as st
@@ -35,20 +34,24 @@ def show(
 
     def part() -> None:
         choices = tuple(choice() for choice in chosen)
-        selection, zone, now = filters.selected(), get_settings().tz, auto_refresh.moment()
-        window = selection.window(now, zone, auto_refresh.CHARTS_EVERY)
+        selection, window = filters.selected(), window_now()
         with placeholders.guarded(speak=True), placeholders.loading(name, PAGE_HEIGHT):
             answer = cache.ask((selection, *choices), make, window, selection, *choices, theme.mode())
             placeholders.stale(answer.stale_since)
             board = answer.value
             if board.panels:
-                st.caption(caption(board, window, zone))
+                st.caption(caption(board, window))
                 draw(board, selection)
                 return
             no_calls(selection)
 
     auto_refresh.watch()
     auto_refresh.renew(part, auto_refresh.CHARTS_EVERY)
+
+
+def window_now() -> Window:
+    """Return the period that the reader has chosen, as of the page's time."""
+    return filters.selected().window(auto_refresh.moment(), get_settings().tz, auto_refresh.CHARTS_EVERY)
 
 
 def no_calls(selection: Selection) -> None:
@@ -60,11 +63,11 @@ def no_calls(selection: Selection) -> None:
         placeholders.no_calls_at_all()
 
 
-def caption(board: Board, window: Window, zone: tzinfo) -> str:
+def caption(board: Board, window: Window) -> str:
     """Return which calls a page's figures cover, and as of when."""
     said = [
         counted(board.summary.total_calls, "call"),
-        placeholders.as_of(window, board.at, zone),
+        placeholders.as_of(window, board.at, get_settings().tz),
     ]
     if isinstance(board, ComparedBoard | FiguresBoard) and (partly := call_queries.partly_covered(window)):
         said.append(f"not compared: {partly}")

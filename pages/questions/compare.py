@@ -9,8 +9,7 @@ from dashboard.compare import panels
 from dashboard.compare.panels import Named
 from dashboard.explore.choices import of_all_pages
 from dashboard.explore.panels import value_label
-from dashboard.panels import auto_refresh
-from dashboard.panels.board_page import no_calls
+from dashboard.panels import auto_refresh, board_page
 from dashboard.panels.panel import grid, show
 from dashboard.queries import cache, explore_queries
 from dashboard.queries.explore_queries import Part, Refused
@@ -30,11 +29,6 @@ VERSUS = (
 LATENCIES_SHOWN = 2
 
 
-def window_now() -> filters.Window:
-    """Return the period as of the page's time."""
-    return filters.selected().window(auto_refresh.moment(), get_settings().tz, auto_refresh.CHARTS_EVERY)
-
-
 def side_choice(key: str, words: str, values: list[str], usual: int) -> str:
     """Ask for a side: one of the values of the compared field."""
     if st.session_state.get(key) not in values:
@@ -45,7 +39,7 @@ def side_choice(key: str, words: str, values: list[str], usual: int) -> str:
 
 def parts() -> tuple[tuple[str, Part], ...]:
     """Return the two sides by name; fewer if there are not two to compare."""
-    window, where = window_now(), of_all_pages(filters.selected())
+    window, where = board_page.window_now(), of_all_pages(filters.selected())
     if field is None:
         before = Part(window.before, window.before_end, where)
         return (("Previous period", before), ("This period", Part(window.start, window.end, where)))
@@ -81,7 +75,7 @@ def compared() -> None:
 def draw(first: Named, second: Named, of: tuple[Part, ...]) -> None:
     """Draw verdicts, then latency, funnel and cost."""
     palette, zone = theme.palette_of(theme.mode()), get_settings().tz
-    st.caption(placeholders.as_of(window_now(), auto_refresh.moment(), zone))
+    st.caption(placeholders.as_of(board_page.window_now(), auto_refresh.moment(), zone))
     show(panels.verdicts(first, second))
     latencies = panels.measured(first.figures, second.figures)
     drawn = []
@@ -97,11 +91,11 @@ def draw(first: Named, second: Named, of: tuple[Part, ...]) -> None:
 
 def nothing_to_compare() -> None:
     """Say that there are not two sides to compare, or no calls at all."""
-    selection, window = filters.selected(), window_now()
+    selection, window = filters.selected(), board_page.window_now()
     everything = Part(window.start, window.end, of_all_pages(selection))
     found = cache.ask(everything, explore_queries.side, everything).value
     if not isinstance(found, Refused) and not found.calls:
-        no_calls(selection)
+        board_page.no_calls(selection)
         return
     what = field.label.lower() if field else "period"
     with st.container(border=True, key="one-side"):
@@ -125,7 +119,7 @@ with st.container(key="choices", horizontal=True, gap="small", vertical_alignmen
     field = known.get(versus or "")
     chosen: tuple[str, ...] = ()
     if field is not None:
-        window = window_now()
+        window = board_page.window_now()
         found = [value for value in explore_queries.values(window.start, window.end, field.key) if value]
         if len(found) > 1:
             # Of the two largest, the earlier version comes first.

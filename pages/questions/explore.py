@@ -18,14 +18,9 @@ from dashboard.queries.explore_queries import Refused
 HEIGHT = 760
 
 
-def window_now() -> filters.Window:
-    """Return the period as of the page's time."""
-    return filters.selected().window(auto_refresh.moment(), get_settings().tz, auto_refresh.CHARTS_EVERY)
-
-
 def explored() -> None:
     """Draw the answer as chart and table."""
-    selection, window = filters.selected(), window_now()
+    selection, window = filters.selected(), board_page.window_now()
     question = replace(asked.question, where=(*choices.of_all_pages(selection), *asked.question.where))
     with placeholders.guarded(speak=True), placeholders.loading("explore", HEIGHT):
         reply = cache.ask((selection, question), explore_queries.answered, window.start, window.end, question)
@@ -65,7 +60,7 @@ actions.answer()
 with st.container(key="choices", horizontal=True, gap="small", vertical_alignment="bottom"):
     measure, statistic = choices.measure_choice()
     by = choices.field_choice()
-    where = choices.filter_choice(window_now())
+    where = choices.filter_choice(board_page.window_now())
     saved.saved_views_button()
 asked = Asked(Question(measure, by, where), statistic)
 auto_refresh.watch()
