@@ -1,4 +1,4 @@
-"""Names for types that many modules share, functions for nested mappings, plurals, globs and terminals."""
+"""Names for types that many modules share, and functions for nested mappings and for texts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -39,6 +39,11 @@ def printable(text: str) -> str:
         char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def on_one_line(text: str) -> str:
+    """Return text as :func:`printable` does, with line ends escaped too."""
+    return printable(text).replace("\n", "\\n")
 
 
 def has_in_order(pieces: Sequence[str], text: str) -> bool:

@@ -30,7 +30,7 @@ from core.errors import UserError
 from core.logging_config import setup_logging, spare_stdout
 from core.settings import Settings, get_settings
 from core.storage.server.connection import unavailable_text
-from core.types import printable
+from core.types import on_one_line
 
 _SERVERS = {"api"}
 """Commands that print no report: they log to stdout, as any service does."""
@@ -148,6 +148,5 @@ def _unusable(error: OSError) -> str:
 
 
 def _fail(text: str, code: int = 2) -> int:
-    line = printable(text).replace("\n", "\\n")
-    sys.stderr.write(f"error: {line}\n")
+    sys.stderr.write(f"error: {on_one_line(text)}\n")
     return code

@@ -15,6 +15,7 @@ from core.cli.noted import note
 from core.cli.store import say
 from core.errors import UserError
 from core.files import new_private
+from core.types import on_one_line
 
 if TYPE_CHECKING:
     from core.importing import ImportReport
@@ -117,8 +118,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _show(proposal: "Proposal", label: str) -> None:
-    from core.importing.proposing.draft import printable  # noqa: PLC0415 (loaded with the proposal)
-
     console = Console(highlight=False)
     made = f"made for {proposal.ready.name}" if proposal.ready else "guessed"
     table = Table(title=escape(f"{label}: proposed mapping ({made})"), title_justify="left")
@@ -127,14 +126,14 @@ def _show(proposal: "Proposal", label: str) -> None:
     for guess in proposal.guesses:
         style = "yellow" if guess.doubtful else None
         cells = (guess.field, guess.column or "-", guess.cell[:MOST_SHOWN], guess.reason)
-        table.add_row(*(escape(printable(cell)) for cell in cells), style=style)
+        table.add_row(*(escape(on_one_line(cell)) for cell in cells), style=style)
     console.print(table)
     if proposal.unused:
         named = (f"{column} ({remark})" if remark else column for column, remark in proposal.unused)
-        console.print(escape(printable(f"not used: {', '.join(named)}")), soft_wrap=True)
+        console.print(escape(on_one_line(f"not used: {', '.join(named)}")), soft_wrap=True)
     console.print(f"{proposal.valid:,} of the first {proposal.rows:,} rows are valid calls")
     if proposal.problem:
-        console.print(escape(printable(f"first invalid row: {proposal.problem}")), soft_wrap=True)
+        console.print(escape(on_one_line(f"first invalid row: {proposal.problem}")), soft_wrap=True)
     if proposal.first is not None:
         stored = proposal.first.model_dump_json(exclude_defaults=True)
         console.print(escape(f"first call, as it would be stored: {stored}"), soft_wrap=True)

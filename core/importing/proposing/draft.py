@@ -6,6 +6,7 @@ from datetime import time
 from typing import Any
 
 from core.importing.proposing.guess import Guess
+from core.types import on_one_line
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _TABLES = ("start_time", "end_time")
@@ -14,7 +15,7 @@ _TABLES = ("start_time", "end_time")
 def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: str) -> str:
     """Return the text of a mapping."""
     lines = [
-        f"# A mapping proposed for {printable(file)}: look it over. docs/importing.md has every key.",
+        f"# A mapping proposed for {on_one_line(file)}: look it over. docs/importing.md has every key.",
         "",
         "[source]",
         *(f"{key} = {toml(value)}" for key, value in source.items()),
@@ -23,7 +24,7 @@ def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: 
     for table in _TABLES:
         for guess in guesses:
             if guess.field == table:
-                lines += ["", f"[{table}]  # {printable(guess.reason)}"]
+                lines += ["", f"[{table}]  # {on_one_line(guess.reason)}"]
                 lines += [f"{key} = {toml(value)}" for key, value in guess.value.items()]
     lines += ["", "[fields]"]
     plain = [guess for guess in guesses if guess.field not in _TABLES]
@@ -35,7 +36,7 @@ def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: 
 
 def _line(guess: Guess) -> str:
     name = guess.field.rpartition(".")[2]
-    return f"{name} = {toml(guess.value)}  # {printable(guess.reason)}"
+    return f"{name} = {toml(guess.value)}  # {on_one_line(guess.reason)}"
 
 
 def toml(value: object) -> str:
@@ -53,8 +54,3 @@ def toml(value: object) -> str:
 
 def _key(key: str) -> str:
     return key if key and set(key) <= _BARE else toml(key)
-
-
-def printable(text: str) -> str:
-    """Return foreign text on one line, without anything that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
