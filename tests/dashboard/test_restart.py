@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 from pymongo import MongoClient
+from pymongo.database import Database
 
 from core.clock import utc_now
 from core.settings import get_settings
@@ -146,3 +147,25 @@ _WATCH = """() => {
   };
   look();
 }"""
+
+
+_SAID = "element => getComputedStyle(element, '::before').content"
+
+
+def test_a_page_says_that_its_server_is_away_and_keeps_what_was_typed(
+    database: Database[Document], tmp_path: Path, browser: Browser
+) -> None:
+    """Streamlit would ask its reader to run a script in a terminal."""
+    page = browser.new_page()
+    with served(tmp_path) as address:
+        page.goto(f"{address}/calls")
+        page.wait_for_selector("[data-testid=stMain] h1")
+        search = page.get_by_label("Search by call or lead id")
+        search.fill("lead_4")
+        settle(page)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_text("streamlit run")).to_be_hidden()
+    assert "This page goes on by itself" in dialog.locator("h2 + div").evaluate(_SAID)
+    expect(page.locator("input[value=lead_4]")).to_be_visible()
+    page.context.close()
