@@ -198,8 +198,9 @@ class _Check:
             later = f"{before.alert.name}: its alert is as of {moment(before.alert.updated_at)}, later"
             self.report.notes.append(f"{later}; it is left alone")
             return Change(before, before)
+        resumed = before
         if before is not None and self._gap:
-            before = after_outage(before, evaluation.rule, self._gap, self._at)
+            resumed = after_outage(before, evaluation.rule, self._gap, self._at)
         if any(breach.uncleared for breach in evaluation.breaches.values()):
             self.bad.add(name)
         missing = missing_channels(evaluation.rule, self._channels)
@@ -207,7 +208,8 @@ class _Check:
             verb = "is" if len(missing) == 1 else "are"
             note = f"{', '.join(missing)} {verb} not set up, so every channel is told"
             evaluation = replace(evaluation, notes={**evaluation.notes, "Channel": note})
-        return advance(before, evaluation, self._at)
+        # Against what is stored: what the gap alone has changed must be stored too.
+        return replace(advance(resumed, evaluation, self._at), before=before)
 
     def _removed(
         self, known: Mapping[str, AlertRecord], rules: Mapping[str, AlertRule], followed: Collection[str]

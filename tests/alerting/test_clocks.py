@@ -122,7 +122,7 @@ GROUPED = AlertRule.model_validate(
         ({}, 120),
         ({"ends_without_calls": 4}, 60),
         ({"ends_without_calls": 0}, None),
-        ({"window_minutes": 30}, 240),
+        ({"window_minutes": 30}, 260),
         ({"group_by": (), "direction": "outbound"}, None),
     ],
 )
@@ -135,15 +135,41 @@ def test_an_alert_by_label_ends_once_its_calls_no_longer_come(
     record(database, NOON, total=20, failed=10)
     check(NOON, email, rules=(rule,))
     ended = []
-    for minute in range(40, 260, 10):
+    for minute in (15, *range(20, 280, 10)):
         report = check(NOON + minute * MINUTE, email, rules=(rule,))
         ended += [minute] * len(report.resolved)
         if minute == 50:
             (alert,) = active_alerts(database)
-            assert alert.metadata["No calls since"] == "24 Oct 2024, 17:30 IST"
+            last_seen = "17:50" if rule.window_minutes == 30 else "17:30"
+            assert alert.metadata["No calls since"] == f"24 Oct 2024, {last_seen} IST"
     assert ended == ([ends] if ends else [])
     if ends:
         assert email.titles[-1].endswith("Calls fail [direction outbound]: no more calls")
+
+
+def test_time_in_which_nobody_looked_is_no_time_without_calls(database: Database[Document]) -> None:
+    """There were calls in the three hours; they no longer come after eight windows that were looked at."""
+    email = Recorder()
+    record(database, NOON, total=20, failed=10)
+    check(NOON, email, rules=(GROUPED,))
+    record(database, NOON + 160 * MINUTE, total=20, failed=10)
+    ended = [
+        minute
+        for minute in range(180, 320, 10)
+        if check(NOON + minute * MINUTE, email, rules=(GROUPED,)).resolved
+    ]
+    assert ended == [300]
+
+
+def test_a_clock_that_is_a_day_ahead_for_one_check_ends_no_alert(database: Database[Document]) -> None:
+    """Neither then, nor when the clock is right again and calls fail as before."""
+    email = Recorder()
+    for at in (NOON, NOON + 5 * MINUTE, NOON + 24 * HOUR, NOON + 10 * MINUTE, NOON + 15 * MINUTE):
+        if at < NOON + HOUR:
+            record(database, at, total=20, failed=10)
+        now(at, email, rules=(GROUPED,))
+        assert len(active_alerts(database)) == 1
+    assert email.words == ["WARNING"]
 
 
 IN_A_YEAR = utc_now() + timedelta(days=400)
@@ -319,7 +345,7 @@ def test_an_alert_by_label_ends_though_its_last_calls_were_seen_by_a_clock_ahead
     for at, total in ((NOON, 20), (NOON + YEAR, 2)):
         record(database, at, total=total, failed=total // 2)
         now(at, email, rules=(GROUPED,))
-    for minutes in range(20, 200, 20):
+    for minutes in range(15, 200, 15):
         now(NOON + minutes * MINUTE, email, rules=(GROUPED,))
     assert email.words == ["WARNING", "RESOLVED"]
 

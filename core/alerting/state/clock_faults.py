@@ -71,10 +71,12 @@ def unattended(last_check: datetime | None, now: datetime, interval: timedelta) 
 
 
 def after_outage(record: AlertRecord, rule: AlertRule, gap: timedelta, now: datetime) -> AlertRecord:
-    """Return a record in which the time without checks counts neither as bad nor as good."""
+    """Return a record in which the time without checks counts neither as bad, nor as good, nor as silent."""
     hold = timing(rule).hold
     return replace(
-        record, holds={severity: _resumed(state, hold, gap, now) for severity, state in record.holds.items()}
+        record,
+        holds={severity: _resumed(state, hold, gap, now) for severity, state in record.holds.items()},
+        last_calls=min((record.last_calls or record.last_data or record.alert.updated_at) + gap, now),
     )
 
 
