@@ -236,13 +236,17 @@ def _channels_for(alert: Alert, channels: Mapping[str, Channel]) -> Mapping[str,
 def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return any metadata in a form that can be stored.
 
-    What neither JSON nor MongoDB can express becomes text.
+    What neither JSON nor MongoDB can express becomes text; names lose their NULs, texts half surrogate pairs.
     """
 
     def integer(digits: str) -> int | str:
         return int(digits) if len(digits) <= MAX_DIGITS else digits
 
-    storable: dict[str, Any] = json.loads(json.dumps(dict(metadata), default=str), parse_int=integer)
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {name.replace("\0", "\N{SYMBOL FOR NULL}"): value for name, value in pairs}
+
+    text = json.dumps(dict(metadata), default=str, ensure_ascii=False).encode(errors="replace")
+    storable: dict[str, Any] = json.loads(text, parse_int=integer, object_pairs_hook=table)
     return storable
 
 

@@ -175,3 +175,16 @@ def test_the_end_of_an_agents_alert_is_told_though_a_clock_was_ahead_at_an_earli
     assert only(database).channels == {"slack": True}
     assert asyncio.run(AlertService().resolve_alert("crm_push"))["slack"]
     assert first_words(slack) == ["CRITICAL", "RESOLVED"] * 2
+
+
+@pytest.mark.parametrize("odd", ["\0", "a\0b", "\ud800", "$where", "a.b", ""])
+def test_whatever_the_metadata_of_an_alert_is_the_alert_is_on_its_page(
+    database: Database[Document], slack: WebServer, odd: str
+) -> None:
+    """Sent twice, it is one alert; what no store can hold is written in another way."""
+    for _ in range(2):
+        sending = AlertService().send_alert(
+            "crm_push", "critical", "Leads do not arrive", metadata={odd: odd, "in": {odd: [{odd: 1}]}}
+        )
+        assert asyncio.run(sending)["slack"]
+    assert len(only(database).metadata) == 2
