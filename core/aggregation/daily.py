@@ -32,7 +32,7 @@ def daily_figures(cube: Cube, start: date, end: date) -> list[DailyMetrics]:
     zone, now = get_settings().timezone, utc_now()
     return [
         DailyMetrics(date=day, timezone=zone, computed_at=now, **dict(summary))
-        for day, summary in zip(days_of(start, end), summarise_days(cube), strict=True)
+        for day, summary in zip(days_of(start, end), summarise_days(cube, start, end), strict=True)
     ]
 
 

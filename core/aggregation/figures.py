@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 
@@ -26,9 +27,13 @@ def summarise(cube: Cube) -> CallSummary:
     return summaries(cube, np.zeros(len(cube.cells), np.int64), 1)[0]
 
 
-def summarise_days(cube: Cube) -> list[CallSummary]:
-    """Return the figures of each local day that the period touches."""
-    return summaries(cube, cube.cell_buckets("1D"), len(cube.index("1D")))
+def summarise_days(cube: Cube, first: date, last: date) -> list[CallSummary]:
+    """Return the figures of each local day from ``first`` to ``last``, whose period the cube holds.
+
+    A day that local clocks never showed, as where the date line moved, has no calls.
+    """
+    offsets = np.asarray([(start.date() - first).days for start in cube.index("1D")], np.int64)
+    return summaries(cube, offsets[cube.cell_buckets("1D")], (last - first).days + 1)
 
 
 def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:

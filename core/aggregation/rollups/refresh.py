@@ -174,6 +174,8 @@ def rebuild_rollups(
     """
     now = server_time(database)
     windows = _windows(start, end - timedelta(microseconds=1))
+    if not windows:  # a day that local clocks never showed
+        return Refreshed(0, 0, [])
     done = _recompute(database, windows, now, progress, only_known=True)
     there = changed_windows(database, None, {"$gte": windows[0], "$lte": windows[-1]})
     days = _merge_days(database, _days_of(there))
