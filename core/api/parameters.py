@@ -15,6 +15,7 @@ from core.aggregation.activity import oldest_call_start
 from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import YEARS, local_today, parse_date
 from core.errors import UserError
+from core.models.calls.languages import fold
 from core.models.metrics import CallStatus, Direction
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -107,7 +108,7 @@ def call_filters(
     campaign: Annotated[str | None, Query(max_length=128, json_schema_extra=SAID)] = None,
 ) -> CallFilters:
     """Return the filters; one that is left out matches all calls."""
-    return CallFilters(direction, language.strip().lower() if language else None, status, campaign)
+    return CallFilters(direction, fold(language) if language else None, status, campaign)
 
 
 async def only_known(request: Request) -> None:

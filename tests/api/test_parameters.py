@@ -1,13 +1,17 @@
 """Parameters that the API does not understand are said, never passed over."""
 
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pymongo.database import Database
 
-from tests.api.test_routes import ANALYTICS
+from core.storage.calls import write_calls
+from core.types import Document
+from tests.api.test_routes import ANALYTICS, call
 
 SPAN = "start_date=2024-10-24&end_date=2024-10-24"
 FILTERS = {"direction", "status", "language", "campaign"}
@@ -69,3 +73,14 @@ def test_a_change_takes_no_unknown_parameter_either(client: TestClient) -> None:
     """Computing a day anew has no parameters."""
     answer = client.post(f"{ANALYTICS}/metrics/aggregate/2024-10-24?dry_run=1")
     assert (answer.status_code, "dry_run" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("spelt", ["hi", "HI-in", "hi_IN", "\u0939\u093f\u0928\u094d\u0926\u0940", " Hindi "])
+def test_a_language_is_found_however_it_is_spelt(
+    client: TestClient, database: Database[Document], spelt: str
+) -> None:
+    """What finds nothing would look like a language that nobody speaks."""
+    write_calls(database, [call(1, datetime(2024, 10, 24, 6, tzinfo=UTC), language="hi-IN")])
+    for path, name in (("metrics/daily/2024-10-24?", "total_calls"), (f"calls?{SPAN}", "total")):
+        found = client.get(f"{ANALYTICS}/{path}&language={quote(spelt)}")
+        assert (found.status_code, found.json()[name]) == (200, 1)
