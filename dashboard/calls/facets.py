@@ -19,6 +19,8 @@ from dashboard.filters import Selection
 _RANGE = ("field", "low", "high")
 _WITHOUT = (*filters.FILTERS, "end_reason")
 """What calls can be without."""
+_CHECKED = ("stage", "attempt", "weekday", "hour", "without")
+"""Facets with few values; others are ignored, and this is said."""
 OWN = (
     *SPAN,
     *SCOPED.values(),
@@ -40,7 +42,7 @@ OWN = (
 
 
 def facets() -> CallFacets:
-    """Return the facets of the URL; invalid ones are ignored."""
+    """Return the facets of the URL; invalid ones are ignored; :func:`chips` says so."""
     link = st.query_params
     field = link.get("field")
     low, high = _number(link.get("low")), _number(link.get("high"))
@@ -125,9 +127,32 @@ def change(**values: str | None) -> None:
             st.query_params[name] = value
 
 
+def _ignored(chosen: CallFacets) -> Iterator[str]:
+    """Yield what the link asks for and the list cannot do, with its value."""
+    link = st.query_params
+    given = {name: link[name] for name in (*SPAN, *_RANGE, *_CHECKED) if link.get(name)}
+    span = [f"{name} {given[name]}" for name in SPAN if name in given]
+    if span and not _span():
+        readable = all(filters.moment_of(link.get(name)) for name in SPAN)
+        yield f"{' '.join(span)} ({'which ends before it begins' if readable else 'which is no time span'})"
+    if chosen.field is None:
+        yield from (f"{name} {given[name]}" for name in _RANGE if name in given)
+    yield from (
+        f"{name} {given[name]}" for name in _CHECKED if name in given and getattr(chosen, name) is None
+    )
+
+
+def _say_ignored(chosen: CallFacets) -> None:
+    """Say which conditions of the link are not met: a list that only looks filtered would mislead."""
+    if ignored := list(_ignored(chosen)):
+        words = formats.plain(formats.enumerated(ignored))
+        st.warning(f"Not filtered by {words}", icon=":material/filter_alt_off:")
+
+
 def chips() -> None:
     """Show the active facets as chips; a click removes one."""
     chosen = facets()
+    _say_ignored(chosen)
     found = dict(_scope_chips())
     if chosen.weekday is not None:
         found[f"on {WEEKDAYS[chosen.weekday]}"] = ("weekday",)

@@ -16,6 +16,8 @@ from dashboard.queries.explore_queries import Part, Refused
 
 HEIGHT = 1_400
 PERIOD = "Period"
+COMPARED_BY = "compared-by"
+"""Key of the field that the sides were last chosen of."""
 VERSUS = (
     "agent_version",
     "agent",
@@ -30,9 +32,17 @@ LATENCIES_SHOWN = 2
 
 
 def side_choice(key: str, words: str, values: list[str], usual: int) -> str:
-    """Ask for a side: one of the values of the compared field."""
+    """Ask for a side: one of the values of the compared field; say if the one wanted is none of them."""
+    wanted = st.session_state.get(key) or st.query_params.get(key)
     if st.session_state.get(key) not in values:
         st.session_state.pop(key, None)
+    if wanted and wanted not in values and st.session_state.get(COMPARED_BY, versus) == versus:
+        what = field.label.lower() if field else "value"
+        st.toast(
+            f"No calls of {what} {formats.plain(wanted)}: comparing {formats.plain(values[usual])}",
+            icon=":material/info:",
+            duration="long",
+        )
     chosen = st.selectbox(words, values, index=usual, key=key, bind="query-params", width=220)
     return chosen or values[usual]
 
@@ -128,5 +138,6 @@ with st.container(key="choices", horizontal=True, gap="small", vertical_alignmen
                 side_choice("a", "First", found, found.index(usual[0])),
                 side_choice("b", "Second", found, found.index(usual[1])),
             )
+st.session_state[COMPARED_BY] = versus
 auto_refresh.watch()
 auto_refresh.renew(compared, auto_refresh.CHARTS_EVERY)

@@ -97,3 +97,23 @@ def test_a_period_without_calls_leads_to_the_newest(
 )
 def test_the_words_of_a_verdict(found: Verdict | None, good: str, said: str) -> None:
     assert words(found, "share", good) == said  # type: ignore[arg-type]
+
+
+def test_a_side_that_has_no_calls_is_said_to_be_replaced(calls: Database[Document], start: Start) -> None:
+    """Who follows a link to one version must not take another's figures for its."""
+    app = start("questions/compare", a="9.9", b="2.1")
+    said = [one.value for one in app.toast]
+    assert said == ["No calls of agent version 9\\.9: comparing 2\\.0"]
+    assert not start("questions/compare", a="2.0", b="2.1").toast
+
+
+def test_another_field_to_compare_by_says_nothing_of_the_sides_before(
+    calls: Database[Document], start: Start
+) -> None:
+    half = [row["_id"] for row in calls["calls"].find({}, {"_id": 1}).limit(300)]
+    calls["calls"].update_many({}, {"$set": {"purpose": "sales"}})
+    calls["calls"].update_many({"_id": {"$in": half}}, {"$set": {"purpose": "service"}})
+    app = start("questions/compare", a="2.0", b="2.1")
+    app.selectbox(key="versus").set_value("Purpose").run()
+    assert "Service against Sales" in text_of(app)
+    assert not app.toast
