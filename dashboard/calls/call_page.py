@@ -312,3 +312,5 @@ def _others(whole: WholeCall) -> None:
                 on_click=facets.change,
                 kwargs={"call_id": str(row["_id"])},
             )
+        if whole.more_others:
+            st.caption(f"The newest {len(whole.others)}; the lead has more: see *Every attempt of this lead*")

@@ -61,6 +61,8 @@ class WholeCall:
     """Other calls with the same provider_call_id, latest first."""
     unreadable_turns: int = 0
     """How many of its stored turns are not in ``turns`` because they cannot be read."""
+    more_others: bool = False
+    """Whether the lead has more other calls than those in ``others``, which are the newest."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
         return None
     call, stored = found.call, found.stored
     others, standings = _others(database, call), _standings(database, call)
+    others, more = others[:MOST_OTHERS], len(others) > MOST_OTHERS
     lines = call_lines(database, call_id)
     state = stored.get("state", "final")
     alike = carrying(database, call.provider_call_id, but=call_id) if call.provider_call_id else []
@@ -101,6 +104,7 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
         given_by(stored),
         alike,
         found.unreadable_turns,
+        more,
     )
 
 
@@ -138,10 +142,11 @@ def _turn(row: Document) -> TurnMetrics:
 
 
 def _others(database: Database[Document], call: CallMetrics) -> list[Document]:
+    """Return the lead's other calls, newest first: one more than are shown if there are that many."""
     if call.lead_id is None:
         return []
     query = {"lead_id": call.lead_id, "_id": {"$ne": call.call_id}, "start_time": A_TIME}
-    return rows_of(database[CALLS].find(query).sort("start_time", -1).limit(MOST_OTHERS))
+    return rows_of(database[CALLS].find(query).sort("start_time", -1).limit(MOST_OTHERS + 1))
 
 
 def _standings(database: Database[Document], call: CallMetrics) -> list[Standing]:

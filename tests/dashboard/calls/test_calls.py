@@ -301,3 +301,35 @@ def test_whoever_prints_a_call_gets_its_log_lines_whole(some_calls: Database[Doc
     assert "word " * 200 in table
     assert "<td>&lt;b&gt;slow&lt;/b&gt;</td>" in table
     assert "<td>ERROR</td>" in table
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        (
+            {"since": "2026-11-24T13:00", "until": "2026-11-24T12:00"},
+            "which ends before it begins",
+        ),
+        ({"since": "2026-11-24T13:00"}, "which is no time span"),
+        ({"stage": "asleep", "hour": "25"}, "stage asleep and hour 25"),
+        ({"field": "shoe_size", "low": "7"}, "field shoe\\_size and low 7"),
+    ],
+)
+def test_conditions_of_a_link_that_are_not_met_are_said(
+    some_calls: Database[Document], start: Start, link: dict[str, str], said: str
+) -> None:
+    """A list that looks filtered and is not would mislead."""
+    shown = text_of(start("calls", **link))
+    assert "Not filtered by" in shown
+    assert said in shown
+
+
+def test_a_call_says_when_its_lead_has_more_calls_than_are_listed(
+    database: Database[Document], start: Start
+) -> None:
+    now = utc_now()
+    calls = [make_call(n, now - timedelta(minutes=n), lead_id="lead_1") for n in range(1, 53)]
+    write_calls(database, calls[:51])
+    assert "the lead has more" not in text_of(start("calls", call_id="call_1"))
+    write_calls(database, calls[51:])
+    assert "The newest 50; the lead has more" in text_of(start("calls", call_id="call_2"))
