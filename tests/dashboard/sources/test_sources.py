@@ -9,10 +9,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.adapters import sources
 from core.clock import utc_now
+from core.models.metrics import CallMetrics
 from core.settings import get_settings
+from core.storage.calls import write_calls
 from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
+from core.storage.restrictions import Restriction, restrict
 from core.types import Document
 from tests.dashboard.conftest import tables_of, text_of
 from tests.hooks.example import EXAMPLE
@@ -88,3 +91,21 @@ def test_secrets_that_cannot_be_used_are_said(
     said = text_of(start("sources"))
     assert "needs 22 ASCII" in said.replace("\N{WORD JOINER}", "")
     assert "short-secret" not in said
+
+
+def test_a_delivery_names_no_call_of_a_hidden_lead(deliveries: Database[Document], start: Start) -> None:
+    """Neither in the list nor in its CSV."""
+    now = utc_now()
+    write_calls(
+        deliveries,
+        [
+            CallMetrics(call_id=name, lead_id=lead, start_time=now, status="failed", direction="inbound")
+            for name, lead in (("p-2", "lead_hidden"), ("p-3", "lead_other"))
+        ],
+    )
+    until = utc_now() + timedelta(days=9)
+    restrict(deliveries, Restriction(lead_id="lead_hidden", until=until, reason="r", by="asha"))
+    app = start("sources")
+    latest = tables_of(app)[-1]
+    assert [row["Call"] for row in latest if "p-2" in row["Call"]] == []
+    assert "calls?call_id=p-3" in latest[4]["Call"]
