@@ -102,8 +102,8 @@ def straight(text: str) -> str:
 
 
 def plain_label(text: str) -> str:
-    """Return foreign text escaped for Plotly, which interprets some HTML."""
-    return html.escape(straight(text), quote=False)
+    """Return foreign text escaped for Plotly, which interprets some HTML, and ``%{x}`` in templates."""
+    return html.escape(straight(text), quote=False).replace("%{", "&#37;{")
 
 
 def short_label(text: str) -> str:

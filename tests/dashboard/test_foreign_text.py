@@ -16,6 +16,8 @@ from core.storage.calls import write_calls
 from core.storage.collections import ALERTS
 from core.types import Document
 from dashboard import formats
+from dashboard.charts.groups import side_by_side
+from dashboard.theme import palette_of
 from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call
 from tests.dashboard.test_drilldown import settle
@@ -55,6 +57,12 @@ def test_urdu_beside_a_figure_leaves_the_figure_in_its_place() -> None:
     assert formats.plain(name) == f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
     assert formats.as_typed(formats.plain(name)) == name
     assert formats.plain("दिवाली") == "दिवाली"
+
+
+def test_a_name_is_no_template_of_what_a_chart_says() -> None:
+    """``%{x}`` in a campaign's name stays those four letters below the pointer."""
+    figure = side_by_side(["Dialled"], [[4], [2]], ["%{x}", "b"], ("red", "blue"), palette_of("light"))
+    assert figure.data[0].hovertemplate.startswith("&#37;{x}, %{y}: ")
 
 
 @pytest.mark.full
