@@ -24,6 +24,7 @@ TIMEOUT_SECONDS = 10.0
 """For each answer of the server."""
 FAREWELL_SECONDS = 2.0
 _AUTHENTICATED = 235
+_WITHOUT_STARTTLS = " Use port 465, or for your own relay ALERT_ALLOW_INSECURE=1 and a port other than 587"
 Mode = Literal["ssl", "starttls", "plain"]
 
 
@@ -162,7 +163,8 @@ def _failure(error: OSError | smtplib.SMTPException | UnicodeError) -> Failure:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Failure(f"the server does not offer what is needed: {error}", permanent=True)
+        remedy = _WITHOUT_STARTTLS if "STARTTLS" in str(error) else ""
+        return Failure(f"the server does not offer what is needed: {error}{remedy}", permanent=True)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(f"the certificate is not trusted: {error.verify_message}")
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

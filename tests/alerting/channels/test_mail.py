@@ -76,6 +76,10 @@ def test_a_plain_relay_is_used_only_where_that_is_allowed(
 ) -> None:
     """Nothing leaves unencrypted by accident."""
     received = mail_servers("plain")
+    outcome = asyncio.run(AlertService().try_channels("email"))["email"]
+    assert all(
+        "STARTTLS extension not" in str(why) and "Use port 465" in str(why) for why in outcome.values()
+    )
     assert asyncio.run(AlertService().send_test_alert())["email"] is False
     assert received.received == []
     monkeypatch.setenv("ALERT_ALLOW_INSECURE", "1")
