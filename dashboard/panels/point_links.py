@@ -1,7 +1,7 @@
 """A chart's points as a list of links: what a click opens, for the keyboard and for new tabs."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ def link_list(figure: Mapping[str, Any], drilldown: Drilldown) -> str:
     """
     places: dict[str, list[str]] = {}
     newest_first: dict[str, float] = {}
+    by_day = _is_by_day(figure["data"])
     for curve, trace in enumerate(figure["data"]):
         for at, x, y in _points(trace):
             target = drilldown({"x": x, "y": y, "point_index": at, "curve_number": curve})
@@ -34,7 +35,7 @@ def link_list(figure: Mapping[str, Any], drilldown: Drilldown) -> str:
                 continue
             words = _value(trace, at, x, y)
             link = f'<a href="{html.escape(target.link)}">{_text(words)}</a>'
-            place = _place(figure["layout"], trace, at, x, y)
+            place = _place(figure["layout"], trace, at, x, y, by_day=by_day)
             places.setdefault(place, []).append(link)
             newest_first[place] = -pd.Timestamp(x).timestamp() if _is_time(x) else 0.0
     if not places:
@@ -63,10 +64,15 @@ def _is_time(value: object) -> bool:
     return isinstance(value, datetime | np.datetime64)
 
 
-def _place(layout: Mapping[str, Any], trace: Trace, at: int, x: Any, y: Any) -> str:  # noqa: ANN401 (of any axis)
+def _is_by_day(traces: Sequence[Trace]) -> bool:
+    """Return whether points stand for whole days: among hours, the one at midnight does not."""
+    times = (pd.Timestamp(x) for trace in traces for _, x, _ in _points(trace) if _is_time(x))
+    return all(moment == moment.normalize() for moment in times)
+
+
+def _place(layout: Mapping[str, Any], trace: Trace, at: int, x: Any, y: Any, *, by_day: bool) -> str:  # noqa: ANN401 (of any axis)
     if _is_time(x):
-        moment = pd.Timestamp(x)
-        return f"{moment:%a %-d %b %Y %H:%M}".removesuffix(" 00:00")
+        return f"{pd.Timestamp(x):{'%a %-d %b %Y' if by_day else '%a %-d %b %Y %H:%M'}}"
     if str(y).strip() in WEEKDAYS:
         return f"{str(y).strip()} {x}:00"
     names = layout.get("meta") or layout.get("yaxis", {}).get("ticktext")

@@ -83,6 +83,17 @@ def test_each_part_of_a_bar_is_a_link_the_newest_first() -> None:
     assert {name: found[0][1][name] for name in asked} == asked
 
 
+def test_the_hour_from_midnight_is_not_called_a_day() -> None:
+    """It would read as all calls of that day; where each point is a day, no hour is told."""
+    frame = _by_language(hours=26, names=("hindi",))
+    hours = unescape(volume.volume(VIEW, "language", frame).links())
+    places = re.findall(r"<li><span>([^<]*)</span>", hours)
+    assert places[1] == "Wed 25 Nov 2026 00:00"
+    assert all(":" in place for place in places)
+    days = volume.volume(VIEW, "language", frame.iloc[[0, 24]] + 1).links()
+    assert re.findall(r"<li><span>([^<]*)</span>", days) == ["Wed 25 Nov 2026", "Tue 24 Nov 2026"]
+
+
 def test_a_campaign_that_is_called_others_loses_no_calls() -> None:
     """With few campaigns it is one of them; with many it counts among the others."""
     names = ("others", "a", "b", "c", "d", "e", "f")
