@@ -10,6 +10,7 @@ Counts are int64; rates go from 0 to 1 and are NaN if there is nothing to divide
 milliseconds, durations in seconds. Percentiles come from sketches, within 1 % of the exact value.
 """
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TypedDict, Unpack
 
@@ -27,6 +28,7 @@ from core.aggregation.rollups.cells import Ints
 from core.aggregation.series import percentile_table
 from core.clock import day_bounds, parse_moment, to_utc
 from core.errors import UserError
+from core.models.calls.languages import fold
 from core.models.definitions import COUNTS, DIMENSIONS, DISTRIBUTIONS, RATES, Dimension
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -231,7 +233,8 @@ def _filters(given: Filters) -> CallFilters:
     known = CallFilters.__dataclass_fields__
     if unknown := sorted(given.keys() - {*known, "database"}):
         raise UserError(f"{unknown[0]!r} is not a filter; use {', '.join(known)}")
-    return CallFilters(**{name: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # texts, as checked
+    chosen = CallFilters(**{name: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # texts, as checked
+    return replace(chosen, language=fold(chosen.language)) if chosen.language else chosen
 
 
 def _database(given: Filters) -> Database[Document]:

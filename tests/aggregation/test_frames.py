@@ -61,6 +61,15 @@ def test_percentiles_lie_within_one_per_cent(made: Calls) -> None:
     assert frames.percentiles(*PERIOD, "asr_latency_ms", "1D")["n"].sum() == len(values)
 
 
+def test_a_language_is_found_by_its_code_too(made: Calls) -> None:
+    """As agents report it: what finds nothing would look like a language that nobody speaks."""
+    by_name = frames.calls(*PERIOD, language="hindi")
+    assert len(by_name)
+    assert len(frames.calls(*PERIOD, language="hi-IN")) == len(by_name)
+    counted = frames.series(*PERIOD, language="hi")["total_calls"].sum()
+    assert counted == len(by_name)
+
+
 def test_funnel_is_of_outbound_calls(made: Calls) -> None:
     """By language its rows add up to the whole."""
     outbound = [call for call in made.stored.values() if call.direction == "outbound"]
