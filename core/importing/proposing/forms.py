@@ -20,6 +20,10 @@ _DAYS = (
     "%d %b %Y",
     "%b %d, %Y",
     "%d/%m/%y",
+    "%d-%m-%y",
+    "%d.%m.%y",
+    "%m/%d/%y",
+    "%m-%d-%y",
     "%Y%m%d",
 )
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
@@ -32,7 +36,7 @@ _WHOLE = (
     "%Y%m%d%H%M%S",
 )
 _ISO_LIKE = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
-_SERIAL = re.compile(r"\d{5}\.\d+", re.ASCII)
+_SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 _SERIALS = 36_526, 73_050
 """A spreadsheet's numbers of 1 January 2000 and of the end of 2099."""
 _DIGITS = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
@@ -47,12 +51,16 @@ def form_of_times(cells: Sequence[str]) -> str | None:
     if all(_DIGITS.fullmatch(cell) for cell in given):
         size = min(float(cell) for cell in given)
         forms: Sequence[str] = [name for name, least in _EPOCHS if size >= least][:1]
-    elif all(_SERIAL.fullmatch(cell) and _SERIALS[0] <= float(cell) <= _SERIALS[1] for cell in given):
+    elif any("." in cell for cell in given) and all(map(_is_serial, given)):  # midnight has no fraction
         forms = ("excel",)
     else:
         forms = ("iso", *_WHOLE)
     found = next((form for form in forms if _all_are(given, form)), None)
     return found or _with_zone(given)
+
+
+def _is_serial(cell: str) -> bool:
+    return bool(_SERIAL.fullmatch(cell)) and _SERIALS[0] <= float(cell) <= _SERIALS[1]
 
 
 def _with_zone(cells: Sequence[str]) -> str | None:

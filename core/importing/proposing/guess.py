@@ -29,6 +29,7 @@ from core.importing.proposing.names import (
 )
 from core.importing.proposing.sample import Sample
 from core.importing.reading.grid import plain_name as plain
+from core.importing.times import NO_MOMENT
 from core.models.metrics import ROUNDING_SECONDS
 
 MOST_VALUES = 30
@@ -183,7 +184,9 @@ class Guesser:
                 self._add("start_time", value, reason, column, doubtful=bool(doubt))
                 return
         noon: dict[str, Any] = {"date": column, **pattern, "at": time(12)}
-        self._add("start_time", noon, f"dates without a time: noon is assumed{doubt}", column, doubtful=True)
+        unread = [other for other in self._columns("time_of_day") if other != column]
+        times = f"dates, and {unread[0]} has no times of day" if unread else "dates without a time"
+        self._add("start_time", noon, f"{times}: noon is assumed{doubt}", column, doubtful=True)
 
     def _end(self) -> None:
         start = self._of("start_time")
@@ -221,6 +224,8 @@ class Guesser:
             if all(cell == value for cell, value in known.items()) and len(known) == len(cells):
                 self._add(field, column, "by its name; its cells are the words of this project", column)
                 return
+            if otherwise is None:  # an optional field: a word for none is no reason to reject the row
+                known |= {cell: "" for cell in cells if cell not in known and cell.lower() in NO_MOMENT}
             value = {"column": column, "ignore_case": True, "values": known}
             rest = [cell for cell in cells if cell not in known]
             reason = "by its name and the words in its cells"

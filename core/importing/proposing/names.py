@@ -9,7 +9,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "start_time": (
         *("starttime", "startedat", "starttimestamp", "startstamp", "callstarttime", "callstart", "start"),
         *("initiationtime", "initiatedat", "startdatetime", "calldate", "begintime", "calltime", "datetime"),
-        *("dialledon", "dialedon"),
+        *("dialledon", "dialedon", "calldatetime", "callstartdatetime", "when"),
         *("timestamp", "createdat", "datecreated", "createdtime", "date"),
     ),
     "time_of_day": ("time", "calltime", "starttime", "timeofcall", "start"),
@@ -21,7 +21,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("durationseconds", "durationsec", "durationsecs", "durations", "callduration", "callduration"),
         *("calldurationseconds", "totalduration", "durationms", "durationminutes", "conversationduration"),
         *("telephonydataduration", "duration", "talktime", "billsec", "billduration", "billedduration"),
-        "secs",
+        *("secs", "dur"),
     ),
     "answered_at": ("answertime", "answeredat", "answerstamp", "answer", "pickuptime"),
     "talk_seconds": ("talktime", "talkseconds", "billsec", "conversationduration", "billduration"),

@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from core.importing.reading.delimited import csv_reader
 from core.importing.reading.files import Part, open_part
 from core.importing.reading.rows import Row, trimmed
 from core.importing.reading.table import open_table
+from core.importing.reading.workbook import workbook_lines
 
 LOOKED_AT = 1 << 16
 """Bytes read to find out what a file is like."""
@@ -65,7 +67,7 @@ def _detected(part: Part) -> dict[str, Any]:
     """Return what ``[source]`` must say about a file, where that differs from the default."""
     with open_part(part) as opened:
         if opened.form != "text":
-            return {}
+            return _titled(part) if opened.form == "xlsx" else {}
         head = opened.binary.read(LOOKED_AT)
     encoding = _encoding(head)
     source: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
@@ -75,6 +77,17 @@ def _detected(part: Part) -> dict[str, Any]:
     lines = text.splitlines(keepends=True)
     whole = lines[:-1] if len(head) == LOOKED_AT and len(lines) > 1 else lines
     return source | _layout(whole[:200], part)
+
+
+def _titled(part: Part) -> dict[str, Any]:
+    """Return how many rows of a sheet are a title above the header, which is as wide as most rows."""
+    with closing(workbook_lines(part.path, None)) as lines:
+        rows = [line.cells or [] for line in islice(lines, MOST_ROWS)]
+    widths = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
+    if not widths:
+        return {}
+    first = next(place for place, row in enumerate(rows) if len(row) >= widths[0][0])
+    return {"skip_lines": first} if any(rows[:first]) and _is_header(rows[first]) else {}
 
 
 def _encoding(head: bytes) -> str:

@@ -1,7 +1,7 @@
 """Read the rows of a workbook (.xlsx) with openpyxl, which only users of workbooks need."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ MAX_STRINGS = 200_000_000
 """Most bytes of text in all cells; a workbook stores them in one place, and they are read at once."""
 
 
-def workbook_lines(path: Path, sheet: str | None) -> Iterator[Line]:
+def workbook_lines(path: Path, sheet: str | None) -> Generator[Line, None, None]:
     """Yield the rows of a sheet, of the first one if none is named.
 
     Raises:

@@ -2,6 +2,7 @@
 """Mappings that are proposed: what columns are taken for, and what is left to a person."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -277,3 +278,56 @@ def test_a_mapping_for_json_says_so_of_a_table(tmp_path: Path) -> None:
     path.write_text(TABLE)
     with pytest.raises(UserError, match="is no JSON, for which the mapping is made"):
         import_file(path, proposal_module.READY / "twilio.toml", rejects=tmp_path / "rejects", dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (["24.10.2024 10:02", "25.10.2024 10:03"], "When"),
+        (["24-Oct-2024 10:02:00 AM", "24-Oct-2024 02:05:10 PM"], "Call Date & Time"),
+        (["10/24/24 10:02", "10/25/24 10:03"], "Start Time"),
+        (["24-10-24 10:02", "25-10-24 10:03"], "Start Time"),
+        (["45589.4180555556", "45590"], "Start Time"),
+    ],
+)
+def test_the_starts_that_people_export_are_found(tmp_path: Path, start: list[str], name: str) -> None:
+    rows = "".join(f"A{place};{cell};184;ANSWERED\n" for place, cell in enumerate(start))
+    proposal = proposed(tmp_path, f"Call ID;{name};Dur;Status\n{rows}")
+    assert (proposal.valid, proposal.rows) == (2, 2)
+    assert proposal.first is not None
+    assert proposal.first.start_time.isoformat() == "2024-10-24T04:32:00+00:00"
+    assert proposal.first.duration_seconds == 184
+
+
+def test_a_call_that_says_nothing_of_who_hung_up_is_not_rejected(tmp_path: Path) -> None:
+    table = "Call ID,Start Time,Status,Hangup By\nA,2024-10-24 10:02,Answered,Customer\n"
+    proposal = proposed(tmp_path, table + "B,2024-10-24 10:05,Missed,-\n")
+    assert (proposal.valid, proposal.rows) == (2, 2)
+    hung_up = next(guess for guess in proposal.guesses if guess.field == "hangup_by")
+    assert not hung_up.doubtful
+
+
+def test_times_that_cannot_be_read_are_named_where_noon_is_assumed(tmp_path: Path) -> None:
+    proposal = proposed(tmp_path, "Call ID,Date,Time,Status\nA,24-10-2024,10h02,Answered\n")
+    start = next(guess for guess in proposal.guesses if guess.field == "start_time")
+    assert start.doubtful
+    assert "Time has no times of day: noon is assumed" in start.reason
+
+
+def test_a_workbook_with_a_title_above_its_header_is_read(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (
+        ["Call Detail Report"],
+        [],
+        ["Call ID", "Start Time", "Duration", "Status", "Campaign"],
+        [7001, datetime(2024, 10, 24, 10, 2), 184, "Answered", "Diwali"],  # noqa: DTZ001 (a workbook has no zone)
+        [7002, datetime(2024, 10, 24, 10, 5), 0, "Missed", None],  # noqa: DTZ001 (likewise)
+    ):
+        book.active.append(row)
+    book.active.merge_cells("A1:E1")
+    book.save(tmp_path / "calls.xlsx")
+    proposal = propose(find_parts([tmp_path / "calls.xlsx"])[0])
+    assert (proposal.valid, proposal.rows) == (2, 2)
+    assert proposal.first is not None
+    assert proposal.first.call_id == "7001"
