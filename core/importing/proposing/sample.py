@@ -125,8 +125,17 @@ def _layout(lines: Sequence[str], part: Part) -> dict[str, Any]:
     if first and not _SEPARATOR_LINE.fullmatch(lines[0].strip()):
         found["skip_lines"] = first
     if not _is_header(rows[first]):
-        found["columns"] = [f"column {place}" for place in range(1, width + 1)]
+        names = _shorter_header(rows, first, width)
+        found["columns"] = [*names, *(f"column {place}" for place in range(len(names) + 1, width + 1))]
     return found
+
+
+def _shorter_header(rows: Sequence[Sequence[str]], first: int, width: int) -> list[str]:
+    """Return the names above rows that end with delimiters their header lacks; empty if they do not."""
+    names = [" ".join(name.split()) for name in rows[first - 1]] if first else []
+    whole = all(names) and len(names) == len({*names}) and len(names) * 2 > width
+    ends = (row[len(names) :] for row in rows[first:] if len(row) == width)
+    return names if whole and _is_header(names) and not any(map(any, ends)) else []
 
 
 def _rows(lines: Sequence[str], delimiter: str, escape: dict[str, str]) -> Iterator[list[str]]:

@@ -331,3 +331,18 @@ def test_a_workbook_with_a_title_above_its_header_is_read(tmp_path: Path) -> Non
     assert (proposal.valid, proposal.rows) == (2, 2)
     assert proposal.first is not None
     assert proposal.first.call_id == "7001"
+
+
+def test_names_are_kept_where_rows_end_with_a_delimiter_that_the_header_lacks(tmp_path: Path) -> None:
+    table = (
+        "Call ID,Start Time,Duration,Status\nA,2024-10-24 10:02,184,Answered,\nB,2024-10-24 10:05,0,Missed,\n"
+    )
+    proposal = proposed(tmp_path, table)
+    assert (proposal.valid, proposal.rows) == (2, 2)
+    assert proposal.first is not None
+    assert (proposal.first.call_id, proposal.first.duration_seconds) == ("A", 184)
+
+
+def test_names_are_not_taken_for_rows_whose_further_cells_hold_something(tmp_path: Path) -> None:
+    table = "Call ID,Start Time,Duration,Status\n9,A,2024-10-24 10:02,184,Answered\n8,B,2024-10-24 10:05,0,Missed\n"
+    assert not proposed(tmp_path, table).can_be_used
