@@ -335,22 +335,18 @@ def _written(text: str, zone: tzinfo) -> datetime | None:
 
 def ended(start: datetime | None, seconds: float | None) -> datetime | None:
     """Return when something ended, given its start and duration; None if either is unknown."""
-    return _shifted(start, seconds)
+    if start is None or seconds is None:
+        return None
+    try:
+        end = start + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+    return end if _is_in_range(end) else None
 
 
 def began(end: datetime | None, seconds: float | None) -> datetime | None:
     """Return when something began, given its end and duration; None if either is unknown."""
-    return _shifted(end, None if seconds is None else -seconds)
-
-
-def _shifted(moment: datetime | None, seconds: float | None) -> datetime | None:
-    if moment is None or seconds is None:
-        return None
-    try:
-        shifted = moment + timedelta(seconds=seconds)
-    except OverflowError:
-        return None
-    return shifted if _is_in_range(shifted) else None
+    return ended(end, None if seconds is None else -seconds)
 
 
 def _is_in_range(moment: datetime) -> bool:
