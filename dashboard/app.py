@@ -19,7 +19,7 @@ from dashboard import filters, formats, guard, header, in_view, message_order, t
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
-from dashboard.sign_in.addresses import SIGN_IN, path_to  # noqa: E402 (the path first)
+from dashboard.sign_in.addresses import sign_in_path  # noqa: E402 (the path first)
 from dashboard.sign_in.door import SignedInOnly  # noqa: E402 (the path first)
 
 OVERVIEW = st.Page(
@@ -134,7 +134,7 @@ def _is_signed_in() -> bool:
         with st.container(key="signed-out"):
             st.title("Signed out", anchor=False)
             st.markdown("Your session has expired or was ended. Sign in to see this page.")
-            st.html(f'<a href="{path_to(SIGN_IN)}">Sign in</a>')
+            st.html(f'<a href="{sign_in_path()}">Sign in</a>')
         return False
     with st.sidebar.container(key="visitor"):
         st.caption(f":material/person: {formats.plain(found.name)} \N{MIDDLE DOT} {found.role.label}")

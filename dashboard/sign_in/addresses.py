@@ -11,6 +11,6 @@ def base() -> str:
     return f"/{below}" if below else ""
 
 
-def path_to(page: str) -> str:
-    """Return the full path of one of these pages."""
-    return base() + page
+def sign_in_path() -> str:
+    """Return the full path of the sign-in page."""
+    return base() + SIGN_IN

@@ -26,7 +26,7 @@ from core.settings import get_settings
 from core.storage import get_sync_database
 from dashboard.queries.session_queries import session
 from dashboard.sign_in import cookies, pages
-from dashboard.sign_in.addresses import SIGN_IN, SIGN_OUT, base, path_to
+from dashboard.sign_in.addresses import SIGN_IN, SIGN_OUT, base, sign_in_path
 from dashboard.sign_in.peers import client_of, headers_of, is_trusted, peer_of
 
 logger = get_logger("security")
@@ -235,7 +235,7 @@ async def _show(request: Request) -> Response:
     if await _holds(cookies.token_of(request.cookies)):
         return _redirect(onward)
     if request.headers.get("sec-fetch-site") == "cross-site":
-        return pages.bounce(pages.leading_to(path_to(SIGN_IN), onward))
+        return pages.bounce(pages.leading_to(sign_in_path(), onward))
     nobody = not await _bounded(lambda: list_users(get_sync_database()))
     note = "No users yet. On the server, run: python -m core users add NAME --role admin" if nobody else ""
     return _ask(onward, note=note)
@@ -246,7 +246,7 @@ async def _leave(request: Request) -> Response:
     name = await _bounded(lambda: end_session(get_sync_database(), token)) if token else None
     if name is not None:
         _tell("signed_out", request.scope, logging.INFO, user=name)
-    return _redirect(path_to(SIGN_IN), cookies.clear_cookie())
+    return _redirect(sign_in_path(), cookies.clear_cookie())
 
 
 def _ask(
@@ -257,7 +257,7 @@ def _ask(
     headers: dict[str, str] | None = None,
     note: str = "",
 ) -> Response:
-    action = path_to(SIGN_IN)
+    action = sign_in_path()
     return pages.form(action, onward, name=name, problem=problem, note=note, status=status, headers=headers)
 
 
@@ -266,7 +266,7 @@ def _to_the_form(scope: Scope) -> Response:
         return PlainTextResponse("Sign in first", HTTPStatus.UNAUTHORIZED)
     query = scope.get("query_string", b"").decode("latin-1")
     onward = quote(scope["path"]) + (f"?{query}" if query else "")
-    return _redirect(pages.leading_to(path_to(SIGN_IN), onward))
+    return _redirect(pages.leading_to(sign_in_path(), onward))
 
 
 def _redirect(path: str, cookie: str | None = None) -> Response:
