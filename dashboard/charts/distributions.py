@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.models.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
+from core.models.definitions import COST_PARTS, NEGATIVE_BELOW, POSITIVE_ABOVE
 from dashboard.charts.time_series import HEIGHT, WEEKDAYS, axis_title, blank, whole_steps
 from dashboard.formats import duration, plain_label, short_label
 from dashboard.theme import HEAT_SCALE, Palette
+
+_RUPEE = "\N{INDIAN RUPEE SIGN}"
 
 
 def histogram(
@@ -317,35 +319,34 @@ def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go
     return figure
 
 
-def stacked_shares(
-    frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
-) -> go.Figure:
-    """Return a horizontal bar per row of the frame, stacked from its columns, labelled with the sum."""
+def stacked_costs(frame: pd.DataFrame, palette: Palette) -> go.Figure:
+    """Return a horizontal bar per row of the frame, stacked from the parts of its cost, with their sum."""
     names = [str(name) for name in frame.index]
     figure = blank(palette, legend=True, rows=row_labels(names))
-    for column in frame:
+    for part in map(str, frame):
+        label = COST_PARTS[part]
         figure.add_bar(
             y=list(range(len(names))),
-            x=frame[column].round(4),
+            x=frame[part].round(4),
             orientation="h",
-            name=labels[str(column)],
-            marker={"color": colours[str(column)], "line": {"width": 0}},
+            name=label,
+            marker={"color": palette.colours[part], "line": {"width": 0}},
             customdata=[plain_label(name) for name in names],
-            hovertemplate=f"%{{customdata}}, {labels[str(column)].lower()}: {unit}%{{x:.2f}}<extra></extra>",
+            hovertemplate=f"%{{customdata}}, {label.lower()}: {_RUPEE}%{{x:.2f}}<extra></extra>",
         )
     totals = frame.sum(axis=1)
     for row, total in enumerate(totals):
         figure.add_annotation(
             y=row,
             x=total,
-            text=f"{unit}{total:,.2f}",
+            text=f"{_RUPEE}{total:,.2f}",
             xanchor="left",
             xshift=6,
             showarrow=False,
             font={"size": 13, "color": palette.text},
         )
     figure.update_layout(barmode="stack", bargap=0.35)
-    figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=unit, nticks=5)
+    figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=_RUPEE, nticks=5)
     numbered_rows(figure, palette, names)
     return figure
 

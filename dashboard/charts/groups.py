@@ -90,9 +90,9 @@ def _errors(bars: Sequence[Bar], palette: Palette) -> dict[str, object]:
 
 
 def overlaid(
-    frame: pd.DataFrame, names: Sequence[str], colours: Sequence[str], palette: Palette, *, x_title: str
+    frame: pd.DataFrame, names: Sequence[str], colours: Sequence[str], palette: Palette
 ) -> go.Figure:
-    """Return the shares by bin of each side as overlaid stepped lines; sides are numbered columns."""
+    """Return the shares by bin, in ms, of each side as overlaid stepped lines; sides are numbered columns."""
     figure = blank(palette, y_title="% of calls", legend=True)
     ends = [*frame["start"], float(frame["end"].iloc[-1])]
     for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
@@ -107,7 +107,7 @@ def overlaid(
             fillcolor=_faint(colour),
             hovertemplate=f"{plain_label(name)}, from %{{x:,}}: %{{y:.1f}} %<extra></extra>",
         )
-    figure.update_xaxes(title=axis_title(x_title, palette), showgrid=False)
+    figure.update_xaxes(title=axis_title("ms", palette), showgrid=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
 

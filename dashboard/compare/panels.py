@@ -185,7 +185,7 @@ def latency(name: str, frame: pd.DataFrame, sides: Sequence[Named], palette: Pal
         f"compare-{name}",
         METRICS[name].label,
         f"{said} \N{MIDDLE DOT} the last step includes everything longer",
-        groups.overlaid(frame, names, colours(palette), palette, x_title="ms"),
+        groups.overlaid(frame, names, colours(palette), palette),
         table,
     )
 
@@ -258,8 +258,6 @@ def costs(sides: Sequence[Named], palette: Palette) -> Panel:
         "Cost per call",
         "Rupees by component, of calls with a cost \N{MIDDLE DOT} n "
         + " against ".join(f"{n:,}" for n in known),
-        distributions.stacked_shares(
-            frame, palette.colours, COST_PARTS, palette, unit="\N{INDIAN RUPEE SIGN}"
-        ),
+        distributions.stacked_costs(frame, palette),
         table,
     )

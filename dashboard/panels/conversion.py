@@ -323,9 +323,7 @@ def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSumm
         f"{formats.number(summary.cost.per_qualified_lead, 'rupees')} per qualified lead{between}"
         f"{_leads(by, there)}; largest part: {_largest_part(summary.cost)} · cost of all calls "
         f"· n {int(leads.sum()):,}",
-        distributions.stacked_shares(
-            per_lead, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
-        ),
+        distributions.stacked_costs(per_lead, view.palette),
         table,
         drilldown=drilldown.rows([str(name) for name in there.index], by, {"stage": "qualified"}, "cost"),
     )
@@ -359,9 +357,7 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
         f"Mean {formats.number(cost.per_call, 'rupees')} per call, "
         f"{formats.number(cost.per_qualified_lead, 'rupees')} per qualified lead{_leads(by, frame)}; largest "
         f"part: {_largest_part(cost)} · n {cost.n:,}{coverage}",
-        distributions.stacked_shares(
-            per_call, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
-        ),
+        distributions.stacked_costs(per_call, view.palette),
         table,
         drilldown=drilldown.rows([str(name) for name in frame.index], by, order="cost"),
     )
