@@ -1,6 +1,6 @@
 """Start background threads without letting one that cannot start break a call; pools and locks for forks.
 
-A forked child begins anew, since the threads and locks it inherits belong to its parent.
+A forked child starts afresh, since the threads and locks it inherits belong to its parent.
 """
 
 import os

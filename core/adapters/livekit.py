@@ -253,7 +253,7 @@ def _turn(
 
 
 def _speech_ms(said: Sequence[Mapping[str, Any]]) -> float | None:
-    """From the first sound to the last; of what has both."""
+    """Return the milliseconds from the first sound to the last, of messages that report both."""
     timed = [
         one["metrics"]
         for one in said
@@ -263,12 +263,12 @@ def _speech_ms(said: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def _words(said: Iterable[Mapping[str, Any]]) -> str:
-    """What was said: of each message the texts; images and audio are left out."""
+    """Return what was said: the texts of each message, without images and audio."""
     return " ".join(text for one in said for text in one.get("content") or () if isinstance(text, str))
 
 
 def _tools(items: Sequence[Mapping[str, Any]]) -> Iterator[ToolCall]:
-    """The functions that were called, each with its result where that came."""
+    """Yield the functions that were called, each with its result if there is one."""
     results = {one.get("call_id"): one for one in items if one["type"] == "function_call_output"}
     for one in items:
         if one["type"] == "function_call" and one.get("name"):

@@ -43,7 +43,7 @@ def best_hour(
         dialled: outbound calls by weekday (rows) and local hour (columns).
         answered: those of them that were answered.
         closed: hours in which nobody may be called.
-        least: fewer calls in an hour say nothing of it.
+        least: hours with fewer outbound calls are not compared.
     """
     n, good = dialled.sum(), answered.sum()
     hours = [int(hour) for hour in n.index if int(hour) not in closed and n[hour] >= least]

@@ -27,7 +27,7 @@ def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
 
 
 def _stages(cube: Cube, group: Ints, size: int) -> dict[str, Ints]:
-    """The calls at each stage in each group of cells; -1 leaves a cell out."""
+    """Return the calls at each stage in each group of cells; -1 leaves a cell out."""
     kept, answered = group >= 0, 1 - cube.is_("status", "no_answer")
     stages = {
         "dialled": cube.counted("total_calls"),

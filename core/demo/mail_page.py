@@ -128,7 +128,7 @@ def _subject(mail: Mail) -> str:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    """A header's text; '' where it cannot be read, so that one mail does not take the others' page away."""
+    """Return a header's text; '' if it cannot be read, so that one bad mail does not break the page."""
     try:
         return str(message[name] or "")
     except Exception:  # noqa: BLE001 (email parses headers as they are read, and fails in many ways)
@@ -153,7 +153,7 @@ def _body(message: EmailMessage) -> str:
 
 
 def _text(part: MIMEPart) -> str:
-    """What a part says; as it came where its encoding is unknown."""
+    """Return the text of a part; undecoded if its encoding is unknown."""
     try:
         return str(part.get_content())
     except (LookupError, ValueError):

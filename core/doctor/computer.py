@@ -63,7 +63,7 @@ _SPOOL_IS_OLD = timedelta(minutes=5)
 
 
 def configuration() -> Iterator[Finding]:
-    """Which variables are set, by name alone, and names that look like slips."""
+    """Yield which variables are set, by name alone, and names that look like slips."""
     file = read_env_file(NAMES)
     values = file.values | os.environ
     given = set(values)
@@ -87,7 +87,7 @@ def configuration() -> Iterator[Finding]:
 
 
 def _lines_without_effect(file: EnvFile) -> Iterator[Finding]:
-    """Lines of .env that cannot be read, or that a later one overrides."""
+    """Yield lines of .env that cannot be read, or that a later one overrides."""
     if file.foreign_lines:
         where = (
             f"{'line' if len(file.foreign_lines) == 1 else 'lines'} {', '.join(map(str, file.foreign_lines))}"
@@ -101,7 +101,7 @@ def _lines_without_effect(file: EnvFile) -> Iterator[Finding]:
 
 
 def _meant(name: str, ours: AbstractSet[str]) -> str | None:
-    """The variable that another name stands for: in other words, or misspelt."""
+    """Return the variable that a name seems to mean, in other words or misspelt; None if there is none."""
     words = _words(name)
     for one in sorted(ours):
         lacks = _words(one) - words
@@ -111,7 +111,7 @@ def _meant(name: str, ours: AbstractSet[str]) -> str | None:
 
 
 def _words(name: str) -> frozenset[str]:
-    """The words of a name, each in the form that our own names have."""
+    """Return the words of a name, each in the form that our own names have."""
     words = (
         word if word.endswith("SS") or len(word) <= _SHORT else word.removesuffix("S")
         for word in name.upper().split("_")
@@ -120,7 +120,7 @@ def _words(name: str) -> frozenset[str]:
 
 
 def prices(settings: Settings) -> Iterator[Finding]:
-    """Whether PRICES_FILE can be read, where it is set."""
+    """Check that PRICES_FILE can be read, if it is set."""
     if settings.prices_file is None:
         return
     try:
@@ -138,7 +138,7 @@ def prices(settings: Settings) -> Iterator[Finding]:
 
 
 def data_folder(settings: Settings) -> Finding:
-    """Whether DATA_DIR can be written, is private and has room."""
+    """Check that DATA_DIR can be written, is private and has room."""
     folder = settings.data_dir.absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -155,7 +155,7 @@ def data_folder(settings: Settings) -> Finding:
 
 
 def log_file(settings: Settings) -> Finding:
-    """Where log lines go, and whether they can."""
+    """Check where log lines go, and that they can be written there."""
     level = f"LOG_LEVEL {settings.log_level}"
     if settings.log_file is None:
         return Finding("log", State.OK, f"{level}, to stdout")
@@ -172,7 +172,7 @@ def log_file(settings: Settings) -> Finding:
 
 
 def spool() -> Iterator[Finding]:
-    """What the database could not take."""
+    """Yield what the database could not take."""
     status = spool_status()
     if status.waiting and status.oldest and utc_now() - status.oldest > _SPOOL_IS_OLD:
         since = f"{status.oldest:%Y-%m-%d %H:%M} UTC"
@@ -193,7 +193,7 @@ def spool() -> Iterator[Finding]:
 
 
 def api(settings: Settings) -> Iterator[Finding]:
-    """Whether the API runs here, and whether its settings let it start."""
+    """Check whether the API runs here, and whether its settings let it start."""
     from core.api.security import refuse_open_door  # noqa: PLC0415 (a web framework, for this check alone)
 
     yield _server("API", settings.api_host, settings.api_port, "/healthz", "python -m core api")
@@ -201,7 +201,7 @@ def api(settings: Settings) -> Iterator[Finding]:
 
 
 def dashboard(settings: Settings) -> Iterator[Finding]:
-    """Whether the dashboard runs here, and whether its settings let it start."""
+    """Check whether the dashboard runs here, and whether its settings let it start."""
     host, port = settings.dashboard_host, settings.dashboard_port
     yield _server("DASHBOARD", host, port, "/_stcore/health", "python -m dashboard")
     if settings.dashboard_proxy_user is not None:

@@ -20,7 +20,7 @@ _BELONGS: dict[str, tuple[str, ...]] = {
 
 
 def idle(given: Collection[str], settings: Settings) -> Iterator[Finding]:
-    """A line for each variable of ``given`` that changes nothing.
+    """Yield a finding for each variable of ``given`` that has no effect.
 
     Args:
         given: names that the environment or ``.env`` has.

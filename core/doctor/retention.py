@@ -57,7 +57,7 @@ class Kept:
         return FOREVER if self.days is None else f"{self.days:g} days"
 
     def problem(self, profile: str) -> tuple[State, str] | None:
-        """What is wrong with it under a profile; None: nothing."""
+        """Return what is wrong with it under a profile; None if nothing is."""
         if self.on and self.in_force is not None and self.days is not None and self.in_force != self.days:
             return State.WARN, f"{self.days:g} days are set, but the database deletes after {self.in_force:g}"
         if profile != "india" or self.least is None or not self.on:
@@ -75,7 +75,7 @@ _CERT_IN = "CERT-In, 28 Apr 2022: 180 days"
 
 
 def matrix(settings: Settings) -> list[Kept]:
-    """What is kept and how long, by the settings alone."""
+    """Return what is kept and for how long, by the settings alone."""
     return [
         Kept("Calls and turns", "RAW_RETENTION_DAYS", settings.raw_retention_days, A_YEAR, _RULE_8),
         Kept("Archived calls and turns", "", None, A_YEAR, _RULE_8),
@@ -126,7 +126,7 @@ _PLACES: dict[str, tuple[str, str]] = {
 
 
 def what_is_true(database: Database[Document], settings: Settings) -> list[Kept]:
-    """The matrix with what the database says: after how many days it deletes, and what is oldest.
+    """Return the matrix as the database has it: after how many days it deletes, and what is oldest.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -162,7 +162,7 @@ def _oldest_file(file: Path | None) -> datetime | None:
 
 
 def retention(database: Database[Document], settings: Settings) -> Iterator[Finding]:
-    """A line for each thing that is kept too short, or one that says how long all is."""
+    """Yield a finding for each thing that is kept too short, or one on how long all is kept."""
     found, profile = what_is_true(database, settings), settings.retention_profile
     problems = [(one, *problem) for one in found if (problem := one.problem(profile))]
     for one, state, text in problems:

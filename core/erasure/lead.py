@@ -184,7 +184,7 @@ def erase_calls(
     for file in _refused(names):
         file.unlink()
     release(database, CALLS, "_id", texts(ids))
-    # Not all of the lead: those recorded meanwhile are not counted yet, and may have begun since.
+    # Not all of the lead's calls: those recorded since are not counted yet, and may have begun later.
     delete_calls(database, {"_id": {"$in": ids}})
     forget_opt_outs(database, leads)
     return kept

@@ -90,7 +90,7 @@ class Traces:
     files: dict[Path, int] = field(default_factory=dict)
     """Files that are not rewritten, and in how many of their lines the lead is named."""
     said: dict[str, int] = field(default_factory=dict)
-    """Collections that people look after, and how many of their documents name the lead."""
+    """Collections that people maintain by hand, and how many of their documents name the lead."""
     receipt: Path | None = None
     """The proof that it was erased; None before."""
 

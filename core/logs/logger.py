@@ -29,7 +29,7 @@ def component_logger(component: str) -> Logger:
     """Return the logger of a component; an application's own logger class stays in place.
 
     The class is set and restored, because ``logging`` offers no other way to choose it: under the lock of
-    ``logging`` itself, so that meanwhile no other thread makes a logger, and no process is forked.
+    ``logging`` itself, so that no other thread makes a logger in between, and no process is forked.
     """
     name = f"{NAMESPACE}.{component}"
     known = Logger.manager.loggerDict.get(name)

@@ -1,4 +1,4 @@
-"""Silences: which alerts say nothing, when, and who wanted it so."""
+"""Silences: which alerts are muted, when, and by whom."""
 
 import re
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
 
 
 class Silence(BaseModel):
-    """Alerts with these labels say nothing from ``start`` up to, but not at, ``end``.
+    """Mutes the alerts with these labels in [``start``, ``end``).
 
-    A recurring one does so only within its hours, for ever where it has no ``end``. A resolve of what was
-    sent before goes out all the same.
+    A recurring one mutes only within its hours, and without an ``end`` indefinitely. Recipients of a firing
+    message are still told when the alert resolves.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -155,8 +155,8 @@ class Runner:
     def _note(self, job: Job, held: Held, slot: int) -> None:
         """Record the slot, unless a scheduler of a later term has.
 
-        If this one still holds the lease, the row of a later term came with a backup: terms are counted anew
-        in a restored store.
+        If this one still holds the lease, the row of a later term came with a backup: a restored store counts
+        terms from the beginning.
         """
         if self._journal.succeeded(job.name, slot, held.term):
             return

@@ -63,7 +63,7 @@ def headline(story: Story, selection: Selection, firing: int = 0, *, checked: bo
 
 
 def day_of(story: Story) -> date | None:
-    """The one day that a story about a longer period is about; None where it is told by the clock already."""
+    """Return the one day that the story of a longer period is about; None unless it is a whole one."""
     first, last = story.since, story.until
     if first is None or last is None or first.date() != last.date() or last - first < _ALL_DAY:
         return None
@@ -71,7 +71,7 @@ def day_of(story: Story) -> date | None:
 
 
 def _of_the_day(day: date) -> str:
-    """The address of Overview for a day, with the reader's filters: it says when, and what was lost."""
+    """Return the address of Overview for a day, with the reader's filters."""
     start, end = (moment.isoformat(timespec="minutes") for moment in day_span(day, day))
     kept = {name: value for name, value in st.query_params.items() if name in FILTERS}
     return f"./?{urlencode({**kept, 'period': CUSTOM, 'from': start, 'to': end})}"

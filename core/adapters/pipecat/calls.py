@@ -151,12 +151,12 @@ class PipecatCall:
         _add(self._exchange.lead_words, words)
 
     def bot_spoke(self, words: str) -> None:
-        """The agent says these words."""
+        """Note words that the agent says."""
         if self._exchange is not None:
             _add(self._exchange.agent_words, words)
 
     def tool_used(self, name: str, began_at: float, seconds: float) -> None:
-        """The agent called a function of its own code."""
+        """Note that the agent called a function of its own code."""
         if self._exchange is not None and len(self._exchange.tools) < MOST_TOOL_CALLS:
             tool = ToolCall(name=name[:128], ms=_ms(seconds), at=_moment(began_at))
             self._exchange.tools.append(tool)

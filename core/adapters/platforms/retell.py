@@ -233,7 +233,7 @@ def _turns(said: Payload, call: Call) -> tuple[TurnMetrics, ...]:
 
 
 def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[float | None, Speech]:
-    """In which second of the call the lead began to speak, and who said what for how long."""
+    """Return in which second of the call the lead began to speak, and who said what for how long."""
     spans = _span(asked), _span(answers)
     words = words_of(asked, "content"), words_of(answers, "content")
     speech = Speech(*words, length_ms(*spans[0]), length_ms(*spans[1]))
@@ -241,7 +241,7 @@ def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[float
 
 
 def _span(part: Sequence[Payload]) -> tuple[float | None, float | None]:
-    """The seconds of the first word and of the last one's end."""
+    """Return the second in which the first word begins, and the one in which the last word ends."""
     words = [word for one in part for word in one.parts("words", MOST_WORDS)]
     return (words[0].number("start"), words[-1].number("end")) if words else (None, None)
 

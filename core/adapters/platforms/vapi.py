@@ -275,7 +275,7 @@ def _turns(message: Payload, call: Call) -> tuple[TurnMetrics, ...]:
 
 
 def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[datetime | None, Speech]:
-    """When the lead began to speak, and who said what for how long."""
+    """Return when the lead began to speak, and who said what for how long."""
     speech = Speech(
         words_of(asked, "message"),
         words_of(answers, "message"),

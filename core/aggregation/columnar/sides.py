@@ -144,7 +144,7 @@ def verdict(key: str, first: Figures, second: Figures) -> Verdict | None:
 
 
 def histograms(pairs: Sequence[tuple[Source, Where]], name: str, top: float) -> pd.DataFrame:
-    """The values of a field in some sets of calls, as shares of those that carry it, in the same bins.
+    """Return the values of a field in several sets of calls, as shares of calls that have it, in equal bins.
 
     A row for each bin with its ``start`` and ``end``, a column by number for each set; the last bin has all
     from ``top`` on.

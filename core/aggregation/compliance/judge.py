@@ -251,7 +251,7 @@ def _by_lead(
     words: Callable[[Any], str],
     in_force: bool,
 ) -> _Held:
-    """A rule about a lead's other calls; ``words`` say a value of a call in violation."""
+    """Judge a rule about a lead's other calls; ``words`` describe the value of a call in violation."""
     said = dict(zip(calls.frame["call_id"][broken], values[broken], strict=True))
     return _Held(
         calls.outbound,

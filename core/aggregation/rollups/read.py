@@ -118,7 +118,7 @@ class Behind(NamedTuple):
 def behind(
     database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool = True
 ) -> Behind | None:
-    """What of a half-open period the roll-ups do not hold yet; None where nothing was ever rolled up.
+    """Return what roll-ups do not hold yet of a half-open period; None if nothing was ever rolled up.
 
     Raises:
         PyMongoError: the database does not answer.

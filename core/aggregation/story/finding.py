@@ -23,7 +23,7 @@ ABOUT_AS_CLEAR = 1 / 3
 LEAST_EXCESS = 5
 """There must be at least this many more bad calls than usual."""
 STILL = timedelta(minutes=30)
-"""A spell that ends this shortly before the calls were read is still going on."""
+"""A spell that ends less than this long before the calls were read counts as ongoing."""
 _NEIGHBOURS = timedelta(hours=2)
 
 

@@ -11,7 +11,7 @@ from core.aggregation.rollups.cells import Ints
 from core.models.definitions import LATENCIES, METRICS, RATES
 
 LEAST_CALLS = 20
-"""Fewer calls say nothing, in the period or in the one it is compared with."""
+"""With fewer calls, in the period or the one it is compared with, nothing is concluded."""
 WATCHED_RATES = (
     "failure_rate",
     "error_rate",

@@ -52,7 +52,7 @@ def picture(alert: Alert, trend: Trend | None, tone: Tone, name: str) -> Picture
     values = [*trend.values, alert.current_value]
     try:
         png = _draw(values, alert, trend, tone)
-    except Exception as error:  # noqa: BLE001 (a mail without its chart says all the same)
+    except Exception as error:  # noqa: BLE001 (a mail is complete without its chart)
         logger.warning("Alert goes without its chart", extra={"reason": type(error).__name__})
         return None
     return Picture(name, png, _words(values, alert))

@@ -36,7 +36,7 @@ async def with_trends(
     }
     try:
         found = await asyncio.to_thread(_trends, blocking(database), list(news.values()), rules)
-    except Exception as error:  # noqa: BLE001 (a message without its chart says all the same)
+    except Exception as error:  # noqa: BLE001 (a message is complete without its chart)
         logger.warning("Alert goes without its chart", extra={"reason": type(error).__name__})
         return list(notifications)
     return [

@@ -155,7 +155,7 @@ async def with_group(database: AsyncDatabase[Document], row: OutboxRow) -> Notif
 
 
 async def _was_told(database: AsyncDatabase[Document], row: OutboxRow) -> bool:
-    """Return whether an earlier message of this stream reached the recipient, or none is known of."""
+    """Return whether an earlier message of this stream reached the recipient, or whether there is none."""
     others = database[OUTBOX].find(_line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}, {"state": 1})
     states = {other["state"] async for other in others}
     return not states or OutboxState.SENT in states

@@ -67,7 +67,7 @@ class AlertStore:
     async def load(self) -> dict[str, AlertRecord]:
         """Return the alerts of rules that are pending, firing, or ended recently, by fingerprint.
 
-        One that cannot be read is as none: if its rule has something to say, it takes that one's place.
+        One that cannot be read counts as absent; the next finding of its rule replaces it.
         """
         rows = await self._alerts.find({"origin": "rule"}).to_list()
         found = {record.alert.id: record for record in each_readable(rows, AlertRecord.of, ALERTS)}
@@ -144,14 +144,14 @@ class AlertStore:
         return readable(await self._alerts.find(_active(at) | {"origin": "custom"}).to_list())
 
     async def correct_custom(self, was: Alert, alert: Alert) -> None:
-        """Store an alert of the agent with its times corrected, unless it has been sent again meanwhile."""
+        """Store an alert of the agent with its times corrected, unless it was sent again in the meantime."""
         same = {"_id": was.id, "updated_at": was.updated_at, "state": AlertState.FIRING}
         times = alert.model_dump(include={"started_at", "updated_at", "acknowledged"})
         lasts = {"expires_at": alert.updated_at + CUSTOM_LASTS}
         await self._alerts.update_one(same, {"$set": times, "$min": lasts, "$inc": {"revision": 1}})
 
     async def mute_custom(self, alert: Alert, silences: Sequence[str]) -> None:
-        """Record which silences mute an alert of the agent, unless it has been sent again meanwhile."""
+        """Record which silences mute an alert of the agent, unless it was sent again in the meantime."""
         same = {"_id": alert.id, "updated_at": alert.updated_at, "state": AlertState.FIRING}
         await self._alerts.update_one(same, {"$set": {"silenced_by": list(silences)}})
 
@@ -196,7 +196,7 @@ class AlertStore:
     async def _written(self, alert: Alert, row: Document | None, *, anew: bool) -> bool:
         """Store an alert of the agent unless it has changed since it was read as ``row``.
 
-        ``anew`` says that nothing of what was read goes on.
+        With ``anew`` it replaces what was read instead of continuing it.
         """
         expires = alert.updated_at + CUSTOM_LASTS
         fields = alert.model_dump(exclude={"id"}) | {"origin": "custom", "expires_at": expires}

@@ -86,7 +86,7 @@ class RuleErrors:
             yield self.follow(UNNAMED, UNNAMED, None)
 
     def forget_gone(self, broken: Mapping[str, str], judged: set[str]) -> None:
-        """Forget the errors of rules that are no longer checked; they would count as failing for ever."""
+        """Forget errors of rules that are no longer checked, as these would count as failing forever."""
         if UNNAMED in broken:  # they may be in what cannot be read
             return
         for rule_id, counted in self._counted.items():

@@ -77,7 +77,7 @@ _SUBJECTS = {"lead_id": lead_token, "provider_call_id": call_subject}
 
 
 def _days(first: str | None, last: str | None) -> dict[str, str]:
-    """The period of a list, which its answer has shown to be one."""
+    """Return the period of a list, in UTC, as facts for the log; {} without one."""
     with suppress(UserError):
         if first:
             start, end = period_of_days(parse_date(first), parse_date(last) if last else local_today())

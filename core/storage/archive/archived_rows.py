@@ -212,7 +212,7 @@ def find_archived(
 
 
 def turns_of(database: Database[Document], call_id: str) -> list[Document]:
-    """The turns of a call as they are stored, in order, 500 at most; from the archive where they lie there.
+    """Return the stored turns of a call, in order, 500 at most; archived ones if there are no others.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.

@@ -142,7 +142,7 @@ def _mover(database: Database[Document], document: str, to: str) -> Change:
 
 
 def _said(said: Document, change: Change) -> Document:
-    """What a source said, whose words on metadata stand one by one as ``metadata/phone``."""
+    """Return what a source said, changed; its metadata stands one by one, as ``metadata/phone``."""
     facts = {
         name: _walk(item, name.replace("/", ".", 1), change) if name.startswith("metadata") else item
         for name, item in said["facts"].items()

@@ -267,7 +267,7 @@ def _begin(folder: Folder, share: Future[Embedded]) -> None:
 
 
 def _forget_starts() -> None:
-    """In a forked child: forget the threads that start a server, which belong to its parent."""
+    """Forget, in a forked child, the threads that start a server, which belong to its parent."""
     for root in [root for root, share in _held.items() if not share.done()]:
         del _held[root]
 

@@ -93,10 +93,10 @@ class Supervisor:
         return 0
 
     def _keep_a_standby(self) -> None:
-        """Fork a process that waits for this one's lock, if there is none; it goes on as the supervisor.
+        """Unless there is one, fork a process that waits for this one's lock, to take over as the supervisor.
 
-        The kernel gives it the lock at the moment this process dies, however it dies. It is a fork, which
-        shares this process's memory, as it is there for as long as the server is and seldom needed.
+        The kernel gives it the lock at the moment this process dies, however it dies. It is a fork because
+        that shares this process's memory: it lives as long as the server and is seldom needed.
         """
         if self._standby is not None and os.waitpid(self._standby, os.WNOHANG) == (0, 0):
             return
@@ -117,7 +117,7 @@ class Supervisor:
                 self._standby = child
 
     def _take_over(self, waiting: int) -> None:
-        """In the standby: wait until the supervisor is dead, and be it."""
+        """Wait, in the standby, until the supervisor is dead, and take its place."""
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             if self._lock is not None:
