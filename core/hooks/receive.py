@@ -141,17 +141,7 @@ async def _signal(delivery: Delivery, reports: Sequence[CallReport]) -> None:
 
 def noted(said: _Said, source: Source, now: datetime) -> HookDelivery:
     """Return the note about a delivery's outcome."""
-    delivery, outcome, reason = said.delivery, HookOutcome.STORED, said.refusal
-    if said.refusal is not None:
-        outcome = HookOutcome.REFUSED
-    elif not said.fates:
-        outcome, reason = HookOutcome.IGNORED, None
-    elif Fate.LOST in said.fates:
-        outcome, reason = HookOutcome.REFUSED, _LOST
-    elif Fate.REFUSED in said.fates:
-        outcome, reason = HookOutcome.REFUSED, _APART
-    elif Fate.SPOOLED in said.fates:
-        outcome, reason = HookOutcome.SPOOLED, _SPOOLED
+    delivery, (outcome, reason) = said.delivery, _outcome(said)
     endings = [ending for report in said.reports if (ending := fact(report, "end_reason"))]
     return HookDelivery(
         received_at=now,
@@ -165,6 +155,21 @@ def noted(said: _Said, source: Source, now: datetime) -> HookDelivery:
         unknown=tuple(mask_text(name) for name in delivery.unknown),
         left_out=tuple(_short(f"{name} {why}") for name, why in delivery.refused.items()),
     )
+
+
+def _outcome(said: _Said) -> tuple[HookOutcome, str | None]:
+    """Return what became of a delivery, by the worst fate of its reports, and the reason if there is one."""
+    if said.refusal is not None:
+        return HookOutcome.REFUSED, said.refusal
+    if not said.fates:
+        return HookOutcome.IGNORED, None
+    if Fate.LOST in said.fates:
+        return HookOutcome.REFUSED, _LOST
+    if Fate.REFUSED in said.fates:
+        return HookOutcome.REFUSED, _APART
+    if Fate.SPOOLED in said.fates:
+        return HookOutcome.SPOOLED, _SPOOLED
+    return HookOutcome.STORED, None
 
 
 def _remark(reports: Sequence[CallReport], now: datetime) -> str | None:
