@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -22,6 +22,9 @@ from core.storage.server.connection import close_all, get_sync_database
 from core.types import Document
 from tests import databases
 from tests.turns import turn
+
+Setting = Callable[..., None]
+"""Sets environment variables, given by name."""
 
 _CONFIGURATION = (
     *("MONGODB_URI", "TIMEZONE", "LOG_LEVEL", "LOG_FILE", "SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME"),
@@ -155,6 +158,18 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch) -> Setting:
+    """Return what sets variables, for this process and those that it starts."""
+
+    def put(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        get_settings.cache_clear()
+
+    return put
 
 
 def _clean(environment: pytest.MonkeyPatch, data_dir: Path) -> None:

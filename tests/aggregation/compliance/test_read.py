@@ -19,10 +19,10 @@ from core.clock import utc_now
 from core.erasure import erase_lead, restrict_lead
 from core.errors import TooMuchError
 from core.models.metrics import CallMetrics
-from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.collections import ARCHIVES, CALLS, OPT_OUTS
 from core.types import Document
+from tests.conftest import Setting
 
 INDIA = ZoneInfo("Asia/Kolkata")
 DAY = datetime(2026, 11, 24, tzinfo=INDIA)
@@ -35,16 +35,6 @@ def call(name: str, at: str, day: int = 0, **fields: Any) -> CallMetrics:
     start = DAY + timedelta(days=day, hours=hour, minutes=minute)
     usual = {"status": "completed", "direction": "outbound", "duration_seconds": 60}
     return CallMetrics.model_validate({"call_id": name, "start_time": start, **usual, **fields})
-
-
-@pytest.fixture
-def setting(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def put(**values: str) -> None:
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-        get_settings.cache_clear()
-
-    return put
 
 
 def judged(database: Database[Document], *calls: CallMetrics, **filters: str) -> Judged:
@@ -90,7 +80,7 @@ def test_hours_are_those_of_the_purpose(database: Database[Document]) -> None:
     assert rows["rule"]["sales-late"] == "09:00-21:00 Asia/Kolkata"
 
 
-def test_hours_can_be_set(database: Database[Document], setting: Any) -> None:
+def test_hours_can_be_set(database: Database[Document], setting: Setting) -> None:
     """Those over midnight, too."""
     setting(CALLING_HOURS="22:00-02:00", CALLING_HOURS_RECOVERY="10:00-24:00")
     found = judged(
@@ -123,7 +113,7 @@ def test_a_call_that_does_not_tell_is_not_told_and_no_violation(database: Databa
 
 
 def test_what_calls_must_tell_is_violated_by_those_that_do_not(
-    database: Database[Document], setting: Any
+    database: Database[Document], setting: Setting
 ) -> None:
     setting(CALLS_MUST_TELL="consent_id, recording_notice,dnd_checked_at,number_series")
     found = judged(
@@ -138,7 +128,7 @@ def test_what_calls_must_tell_is_violated_by_those_that_do_not(
 
 
 def test_the_register_is_looked_up_before_the_call_and_not_long_before(
-    database: Database[Document], setting: Any
+    database: Database[Document], setting: Setting
 ) -> None:
     setting(DND_CHECK_DAYS="7")
 
@@ -176,7 +166,7 @@ def test_a_lead_who_asked_for_no_more_calls_is_called_again(database: Database[D
     assert why["again"] == "asked in the call of 2026-05-08 10:00"
 
 
-def test_attempts_and_gaps_count_all_calls_to_a_lead(database: Database[Document], setting: Any) -> None:
+def test_attempts_and_gaps_count_all_calls_to_a_lead(database: Database[Document], setting: Setting) -> None:
     """Of other campaigns, of the day's begin, and of the evening before where it is about the gap."""
     setting(ATTEMPTS_PER_DAY="2", MINIMUM_GAP_MINUTES="60", CALLING_HOURS="00:00-24:00")
     calls = [
@@ -342,7 +332,7 @@ def test_a_lead_who_opted_out_may_be_called_under_no_spelling_of_its_phone(
 
 
 def test_attempts_and_gaps_count_calls_under_all_spellings_of_a_phone(
-    database: Database[Document], setting: Any
+    database: Database[Document], setting: Setting
 ) -> None:
     setting(ATTEMPTS_PER_DAY="2", MINIMUM_GAP_MINUTES="60")
     times = ("10:00", "10:30", "12:00")

@@ -4,7 +4,6 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,31 +25,18 @@ from core.access.sessions import find_session
 from core.access.users import add_user, set_password
 from core.errors import UserError
 from core.logging_config import flush
-from core.settings import get_settings
 from core.types import Document
 from dashboard.__main__ import configuration
 from dashboard.guard import OwnPagesOnly
 from dashboard.sign_in import door
 from dashboard.sign_in.cookies import cookie_name, set_cookie
+from tests.conftest import Setting
 from tests.dashboard.browser import served
 from tests.dashboard.sign_in.asking import PASSWORD, ask, sign_in, status_of_websocket, websocket
 
 PAGES = ("/", "/alerts", "/_stcore/host-config", "/media/x.csv", "/component/x", "/sign-inx", "/nowhere")
 HERE = "http://localhost:3000"
 NAMED = "X-Forwarded-Email"
-Setting = Callable[..., None]
-
-
-@pytest.fixture
-def setting(monkeypatch: pytest.MonkeyPatch) -> Setting:
-    """Sets variables, for this process and those that it starts."""
-
-    def put(**variables: str) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        get_settings.cache_clear()
-
-    return put
 
 
 def behind_the_door(client: str = "127.0.0.1") -> TestClient:
