@@ -17,10 +17,11 @@ from core.errors import UserError
 from core.files import new_private, sync
 from core.privacy.encryption import EncryptionService, SealError
 from core.storage.collections import CALLS, LEAD_KEYS
+from core.storage.readable import each_readable
 from core.storage.receipts import Receipts
 from core.storage.sealing.contents import OF_CALL
 from core.storage.server.connection import DURABLE
-from core.types import Document, Progress
+from core.types import Document, Progress, counted
 
 AT_ONCE = 1_000
 
@@ -44,10 +45,14 @@ def find_key(database: Database[Document], name: str) -> LeadKey | None:
     """Return the key of that name; None if it was destroyed.
 
     Raises:
+        SealError: it is stored in a form that cannot be read.
         PyMongoError: the database does not answer.
     """
     row = database[LEAD_KEYS].find_one({"_id": name})
-    return None if row is None else LeadKey.model_validate(row)
+    try:
+        return None if row is None else LeadKey.model_validate(row)
+    except ValidationError:
+        raise SealError("its key cannot be read: it was changed") from None
 
 
 def destroy_keys(database: Database[Document], owners: Collection[str]) -> int:
@@ -118,7 +123,9 @@ def wrapped_with(database: Database[Document]) -> dict[str, int]:
         PyMongoError: the database does not answer.
     """
     by = {"$arrayElemAt": [{"$split": ["$wrapped", ":"]}, 2]}
-    found = database[LEAD_KEYS].aggregate([{"$group": {"_id": by, "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}])
+    readable = {"$match": {"wrapped": {"$regex": "^key:1:"}}}
+    counts = {"$group": {"_id": by, "n": {"$sum": 1}}}
+    found = database[LEAD_KEYS].aggregate([readable, counts, {"$sort": {"_id": 1}}])
     return {str(row["_id"]): row["n"] for row in found}
 
 
@@ -148,19 +155,20 @@ def rotate(database: Database[Document], service: EncryptionService, progress: P
             done += keys.bulk_write(changes, ordered=False).modified_count
         progress("Wrapping keys", done, max(total, done))
     if failed:
-        raise SealError(f"{len(failed):,} keys of leads are as they were: {failed[0]}")
+        raise SealError(f"{counted(len(failed), 'key')} not rewrapped: {failed[0]}")
     return done
 
 
 def _rewrapped(service: EncryptionService, row: Document) -> UpdateOne:
-    new = service.rewrap(row["_id"], row["wrapped"])
-    if service.unwrap(row["_id"], new) != service.unwrap(row["_id"], row["wrapped"]):
+    wrapped = str(row.get("wrapped"))
+    new = service.rewrap(row["_id"], wrapped)
+    if service.unwrap(row["_id"], new) != service.unwrap(row["_id"], wrapped):
         raise SealError("a key does not open as it was wrapped")
-    return UpdateOne({"_id": row["_id"], "wrapped": row["wrapped"]}, {"$set": {"wrapped": new}})
+    return UpdateOne({"_id": row["_id"], "wrapped": wrapped}, {"$set": {"wrapped": new}})
 
 
 def export_keys(database: Database[Document], file: Path) -> int:
-    """Write all keys, wrapped as they are, to a new file; return how many there are.
+    """Write all keys that can be read, wrapped as they are, to a new file; return how many there are.
 
     Raises:
         UserError: the file exists, or cannot be written.
@@ -169,8 +177,9 @@ def export_keys(database: Database[Document], file: Path) -> int:
     count = 0
     try:
         with new_private(file) as out:
-            for row in database[LEAD_KEYS].find().sort("_id", 1):
-                out.write(LeadKey.model_validate(row).model_dump_json(by_alias=True).encode() + b"\n")
+            rows = database[LEAD_KEYS].find().sort("_id", 1)
+            for key in each_readable(rows, LeadKey.model_validate, LEAD_KEYS):
+                out.write(key.model_dump_json(by_alias=True).encode() + b"\n")
                 count += 1
         sync(file)
     except OSError as error:

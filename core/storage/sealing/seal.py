@@ -143,7 +143,7 @@ def _unwrapped(service: "EncryptionService", row: Document) -> "DataKey | None":
     from core.privacy.encryption import SealError  # noqa: PLC0415 (only where there are keys)
 
     try:
-        return service.unwrap(row["_id"], row["wrapped"])
+        return service.unwrap(row["_id"], str(row.get("wrapped")))
     except SealError as error:
         # The key's name does not identify the lead.
         logger.error("The key of a lead cannot be used", extra={"lead_key": row["_id"], "reason": str(error)})  # noqa: TRY400 (the reason is enough)

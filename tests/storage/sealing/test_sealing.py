@@ -296,7 +296,7 @@ def test_rotated_keys_open_all_that_was_sealed_and_the_old_one_may_go(
     """A second run has nothing to do; without the old key a rotation says what it lacks."""
     write_calls(database, [call(f"call_{n}", lead_id=f"lead_{n}", metadata=PERSON) for n in range(30)])
     use(monkeypatch, NEW)
-    with pytest.raises(SealError, match=r"30 keys of leads are as they were: .*'old'"):
+    with pytest.raises(SealError, match=r"30 keys not rewrapped: .*'old'"):
         rotate(database, service(), lambda *_: None)
     use(monkeypatch, NEW, OLD)
     done: list[int] = []
@@ -349,3 +349,24 @@ def test_exported_keys_come_back_into_a_store_that_has_none(
     (tmp_path / "keys").write_text("no keys")
     with pytest.raises(UserError, match="is not a key file"):
         import_keys(database, tmp_path / "keys", lambda *_: None)
+
+
+@pytest.mark.parametrize("damage", [{"$unset": {"wrapped": ""}}, {"$set": {"wrapped": 7}}])
+@pytest.mark.usefixtures("keys")
+def test_a_key_that_cannot_be_read_costs_its_own_lead_alone(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch, tmp_path: Any, damage: Document
+) -> None:
+    """Calls of all leads are recorded, and the other keys are rotated, exported and counted."""
+    write_calls(database, [call(f"call_{n}", lead_id=f"lead_{n}", metadata=PERSON) for n in range(3)])
+    database["lead_keys"].update_one({"lead": "lead_1"}, damage)
+    write_calls(database, [call(f"later_{n}", lead_id=f"lead_{n}", metadata=PERSON) for n in range(3)])
+    assert stored(database, "later_1")["metadata"]["phone"] == WITHHELD
+    assert seen(database, "later_2", "metadata.phone") == "97011 55238"
+    with pytest.raises(SealError, match="cannot be read"):
+        seen(database, "call_1", "metadata.phone")
+    assert wrapped_with(database) == {"old": 2}
+    use(monkeypatch, NEW, OLD)
+    with pytest.raises(SealError, match="1 key not rewrapped: .* cannot be read"):
+        rotate(database, service(), lambda *_: None)
+    assert wrapped_with(database) == {"new": 2}
+    assert export_keys(database, tmp_path / "keys") == 2
