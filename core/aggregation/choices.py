@@ -40,7 +40,7 @@ def _values(database: Database[Document], dimension: Literal["language", "campai
     rows = database[collection].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
     recorded = {"recorded_at": {"$gte": Timestamp(min(until.values()) - LATE, 0)}}
     new = database[CALLS].distinct(dimension, recorded)
-    return _sorted([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])
+    return _sorted([*values_of_documents(rows, DIMENSIONS.index(dimension), collection), *new])
 
 
 def _sorted(values: list[object]) -> list[str]:

@@ -37,13 +37,22 @@ def day_id(zone: str, day: date) -> str:
     return f"{zone}:{day}"
 
 
+def day_of(identity: str) -> date:
+    """Return the day whose document has this ``_id``.
+
+    Raises:
+        ValueError: it is none that :func:`day_id` made.
+    """
+    return date.fromisoformat(identity.rpartition(":")[2])
+
+
 def replace_older(
     database: Database[Document], collection: str, rows: Iterable[Mapping[str, Any]], read_at: datetime
 ) -> None:
     """Store documents durably, unless what is stored was computed from a later read.
 
     A stored document that was read in the server's future dates from a time when its clock was ahead, and is
-    replaced.
+    replaced; so is one that does not say when it was read.
 
     Raises:
         PyMongoError: the database does not answer, or rejects a document.
@@ -52,7 +61,8 @@ def replace_older(
     batch: list[ReplaceOne[Document]] = []
     future = server_time(database) + AHEAD
     for row in rows:
-        older = {"_id": row["_id"], "$or": [{"read_at": {"$lte": read_at}}, {"read_at": {"$gt": future}}]}
+        stamps = ({"$lte": read_at}, {"$gt": future}, {"$not": {"$type": "date"}})
+        older = {"_id": row["_id"], "$or": [{"read_at": stamp} for stamp in stamps]}
         batch.append(ReplaceOne(older, {**row, "read_at": read_at}, upsert=True))
         if len(batch) == _BATCH:
             _write(target, batch)

@@ -10,7 +10,9 @@ Any change to this layout needs a new SCHEMA_VERSION: documents of another versi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +29,7 @@ from core.aggregation.rollups.cells import (
     Tally,
 )
 from core.models.definitions import DIMENSIONS
+from core.storage.readable import UNREADABLE, each_readable
 from core.types import Document
 
 SCHEMA_VERSION = 5
@@ -172,10 +175,15 @@ def cells_of_documents(
         fields: the measures whose spreads and sketches are wanted.
         wanted: dimension values to keep; cells with other values are left out.
         counts: whether the documents were read with counts, costs and the other tallies.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: a document is damaged, or another tool changed it.
     """
     codes = _joined((row["codes"] for row in rows), _CODE).astype(np.int64).reshape(-1, len(DIMENSIONS))
     sizes = np.array([len(row["codes"]) for row in rows], np.int64) // (_CODE.itemsize * len(DIMENSIONS))
     words, lookup, bases = _common([row["words"] for row in rows])
+    if (codes >= np.repeat([len(row["words"]) for row in rows], sizes)[:, None]).any():
+        raise ValueError("a roll-up has codes without words")
     times = np.array([int(start.astimezone(UTC).timestamp()) for start in starts], np.int64)
     spans = _joined((row["offsets"] for row in rows if "offsets" in row), _CODE).astype(np.int64)
     codes = lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes
@@ -186,7 +194,7 @@ def cells_of_documents(
             return np.empty((len(codes), 0), dtype)
         return _joined((row[name] for row in rows), dtype).reshape(-1, width)
 
-    return Cells(
+    cells = Cells(
         time=(np.repeat(times, sizes) + (spans if len(spans) else 0))[kept],
         codes=codes[kept],
         words=words,
@@ -202,6 +210,52 @@ def cells_of_documents(
             if name in fields or (counts and name not in SPREADS)
         },
     )
+    _check(cells)
+    return cells
+
+
+def readable_cells(
+    rows: Sequence[Document],
+    start: str,
+    fields: Sequence[str] = SPREADS,
+    wanted: Mapping[str, str] = MappingProxyType({}),
+    *,
+    counts: bool = True,
+    collection: str,
+) -> tuple[Cells, list[Any]]:
+    """Return the cells as :func:`cells_of_documents` does, and the ids of documents that cannot be read.
+
+    ``start`` is the field that says where a document's span begins. All are decoded one by one only where
+    one of them cannot be read; the log names it.
+    """
+
+    def cells_of(some: Sequence[Document]) -> Cells:
+        return cells_of_documents(some, [row[start] for row in some], fields, wanted, counts=counts)
+
+    with suppress(*UNREADABLE):
+        return cells_of(rows), []
+    sound = list(each_readable(rows, lambda row: (cells_of([row]), row)[1], collection))
+    known = {row["_id"] for row in sound}
+    return cells_of(sound), [row["_id"] for row in rows if row["_id"] not in known]
+
+
+def _check(cells: Cells) -> None:
+    """Refuse columns that do not belong together.
+
+    Raises:
+        ValueError: they differ in length, or say something else than words.
+    """
+    columns = (cells.codes, cells.counts, cells.costs, *cells.spreads.values())
+    if any(len(column) != len(cells) for column in columns):
+        raise ValueError("the columns of a roll-up have different lengths")
+    if any(
+        len(tally.key) != len(tally.cell) or len(tally.n) != len(tally.cell)
+        for tally in cells.tallies.values()
+    ):
+        raise ValueError("a tally of a roll-up has columns of different lengths")
+    pairs = (pair for name in WORDED if name in cells.tallies for pair in cells.tallies[name].words)
+    if not all(word is None or isinstance(word, str) for word in (*cells.words, *chain.from_iterable(pairs))):
+        raise ValueError("a roll-up has words that are no texts")
 
 
 def _kept(codes: Ints, words: Sequence[str | None], wanted: Mapping[str, str]) -> Kept:
@@ -215,15 +269,22 @@ def _kept(codes: Ints, words: Sequence[str | None], wanted: Mapping[str, str]) -
     return kept
 
 
-def values_of_documents(rows: Iterable[Mapping[str, Any]], dimension: int) -> set[str | None]:
-    """Return the values of one dimension (its index in DIMENSIONS) that occur in documents."""
+def values_of_documents(rows: Iterable[Document], dimension: int, collection: str) -> set[str | None]:
+    """Return the values of one dimension (its index in DIMENSIONS) that occur in documents.
+
+    A document that cannot be read is named in the log, with the collection it is from, and left out.
+    """
     found: set[str | None] = set()
-    for row in rows:
-        if "codes" not in row:
-            continue  # a window without calls
-        codes = np.frombuffer(row["codes"], _CODE).reshape(-1, len(DIMENSIONS))[:, dimension]
-        found.update(row["words"][code] for code in np.unique(codes).tolist())
+    for values in each_readable(rows, lambda row: _values_of(row, dimension), collection):
+        found |= values
     return found
+
+
+def _values_of(row: Document, dimension: int) -> set[str | None]:
+    if "codes" not in row:
+        return set()  # a window without calls
+    codes = np.frombuffer(row["codes"], _CODE).reshape(-1, len(DIMENSIONS))[:, dimension]
+    return {row["words"][code] for code in np.unique(codes).tolist()}
 
 
 def _joined(parts: Iterator[bytes], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -238,7 +299,9 @@ def _unpacked(parts: Sequence[Mapping[str, Any]], kept: Kept, *, worded: bool) -
     of_kept = kept if isinstance(kept, slice) else np.repeat(kept, sizes)
     words: tuple[Any, ...] = ()
     if worded:
-        words, lookup, bases = _common([[tuple(pair) for pair in part["words"]] for part in parts])
+        words, lookup, bases = _common(
+            [[(first, second) for first, second in part["words"]] for part in parts]
+        )
         rows = np.array([len(part["keys"]) for part in parts], np.int64) // _CODE.itemsize
         keys = lookup[keys + np.repeat(bases, rows)] if len(keys) else keys
     sizes, keys, n = sizes[kept], keys[of_kept].astype(np.int64), n[of_kept].astype(np.int64)

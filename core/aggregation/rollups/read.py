@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pymongo.database import Database
 
 from core.aggregation.rollups.buckets import HOURLY, SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters, find_readable
 from core.aggregation.rollups.cells import MOST_VALUES, OTHER, Cells
-from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
+from core.aggregation.rollups.codec import SCHEMA_VERSION, projection, readable_cells
 from core.aggregation.rollups.plan import Plan, plan
 from core.aggregation.rollups.refresh import changed_windows, days_key, touched_windows, windows_key
 from core.aggregation.rollups.rollup import QUARTER_HOUR
@@ -83,7 +83,7 @@ def stored_cells(
         daily = ROLLUPS_CAMPAIGNS if campaigns else ROLLUPS_DAILY
         found = reader.at(ROLLUPS_HOURLY if bucket in HOURLY else daily, {"_id": {"$in": ids}}, "start")
         parts.append(found.cells)
-        windows += [day_bounds(start.astimezone(zone).date(), zone) for start in found.lacking]
+        windows += [day_bounds(rollup_store.day_of(day), zone) for day in found.lacking]
     if windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in windows]
         found = reader.at(ROLLUPS_15M, {"$or": periods}, "_id")
@@ -139,13 +139,14 @@ def behind(
 
 
 class _Found(NamedTuple):
-    """The cells of documents, and where those begin that cannot say all that is wanted.
+    """The cells of documents, and the ids of those that cannot say all that is wanted.
 
-    Those may have merged a wanted value into OTHER, or were written by another version of this program.
+    Those may have merged a wanted value into OTHER, were written by another version of this program, or
+    cannot be read.
     """
 
     cells: Cells
-    lacking: list[datetime]
+    lacking: list[Any]
 
 
 class _Reader:
@@ -168,18 +169,21 @@ class _Reader:
         shown = projection(self._fields, counts=self._counts)
         shown = shown and shown | {"schema_version": 1}
         rows = list(self._database[collection].find(there, shown).sort("_id", 1))
-        lacking: list[datetime] = [row[start] for row in rows if self._is_lacking(row)]
+        lacking = [row["_id"] for row in rows if self._is_lacking(row)]
         if lacking:
             rows = [row for row in rows if not self._is_lacking(row)]
-        starts: list[datetime] = [row[start] for row in rows]
-        cells = cells_of_documents(rows, starts, self._fields, self._wanted, counts=self._counts)
-        return _Found(cells, lacking)
+        cells, unreadable = readable_cells(
+            rows, start, self._fields, self._wanted, counts=self._counts, collection=collection
+        )
+        return _Found(cells, lacking + unreadable)
 
     def _is_lacking(self, row: Document) -> bool:
-        return row.get("schema_version") != SCHEMA_VERSION or self._is_merged(row["words"])
+        return row.get("schema_version") != SCHEMA_VERSION or self._is_merged(row.get("words"))
 
-    def _is_merged(self, words: Sequence[str | None]) -> bool:
+    def _is_merged(self, words: object) -> bool:
         """Return whether a document kept too few values to say how many calls have a wanted one."""
+        if not isinstance(words, list):
+            return False
         rare = (value for name, value in self._wanted.items() if name in MOST_VALUES)
         return OTHER in words and any(value == OTHER or value not in words for value in rare)
 

@@ -20,7 +20,7 @@ from pymongo.database import Database
 from core.aggregation.rollups.buckets import local_hours
 from core.aggregation.rollups.call_frames import Readable, find_calls, find_readable
 from core.aggregation.rollups.cells import Cells, Ints
-from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, document, documents
+from core.aggregation.rollups.codec import SCHEMA_VERSION, document, documents, readable_cells
 from core.aggregation.rollups.peaks import peaks_of
 from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.aggregation.rollups.set_apart import Apart, cells_of_sound
@@ -316,7 +316,7 @@ def _foreign_days(database: Database[Document], zone: str) -> set[date]:
     for name in _DAILY:
         for identity in rollup_store.of_other_form(database, name, SCHEMA_VERSION, of_zone):
             with suppress(ValueError):  # put there by another tool
-                days.add(date.fromisoformat(identity.removeprefix(f"{zone}:")))
+                days.add(rollup_store.day_of(identity))
     return days
 
 
@@ -354,7 +354,10 @@ def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) ->
     head = {"_id": rollup_store.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
     if not rows:
         return [{**head, "schema_version": SCHEMA_VERSION, "calls": 0} for _ in _DAILY]
-    first, cells = int(start.timestamp()), cells_of_documents(rows, [row["_id"] for row in rows])
+    cells, unreadable = readable_cells(rows, "_id", collection=ROLLUPS_15M)
+    if unreadable:  # to be computed again from their calls, which are counted until then
+        dirty_windows.mark_dirty(database, unreadable)
+    first = int(start.timestamp())
     whole = spans_of(cells, np.full(len(cells), first, np.int64)).capped()
     hours = spans_of(cells.without_campaigns(), local_hours(cells.time, tz)).capped()
     small = whole.without_campaigns().merged(whole.time)

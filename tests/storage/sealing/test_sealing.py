@@ -366,7 +366,7 @@ def test_a_key_that_cannot_be_read_costs_its_own_lead_alone(
         seen(database, "call_1", "metadata.phone")
     assert wrapped_with(database) == {"old": 2}
     use(monkeypatch, NEW, OLD)
-    with pytest.raises(SealError, match="1 key not rewrapped: .* cannot be read"):
+    with pytest.raises(SealError, match=r"1 key not rewrapped: .* cannot be read"):
         rotate(database, service(), lambda *_: None)
     assert wrapped_with(database) == {"new": 2}
     assert export_keys(database, tmp_path / "keys") == 2
