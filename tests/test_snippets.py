@@ -88,7 +88,7 @@ def awaited(lines: str) -> str:
         ("docs/merging.md", 1),
         ("docs/encryption.md", 0),
         ("docs/prices.md", 0),
-        ("docs/alerting.md", 0),
+        ("docs/rules.md", 0),
     ],
 )
 def test_the_programs_in_the_documents_run(

@@ -202,7 +202,7 @@ class AlertRule(BaseModel):
     @classmethod
     def _known_metric(cls, value: str) -> str:
         if value not in RULE_METRICS:
-            raise ValueError(f"{value!r} is unknown; docs/alerting.md lists the metrics")
+            raise ValueError(f"{value!r} is unknown; docs/rules.md lists the metrics")
         return value
 
     @field_validator("active_hours")

@@ -46,7 +46,7 @@ def _no_channel() -> None:
         st.markdown(
             "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for email or `SLACK_WEBHOOK_URL` for Slack, then restart."
         )
-        st.caption("Pagers and other services: see docs/alerting.md.")
+        st.caption("Pagers and other services: see docs/channels.md.")
 
 
 def _channel(name: str, channel: Channel) -> None:

@@ -102,7 +102,7 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 def test_the_rules_file_of_the_documentation_works(tmp_path: Path) -> None:
     """Whoever copies it has two rules."""
-    text = (Path(__file__).resolve().parents[3] / "docs" / "alerting.md").read_text()
+    text = (Path(__file__).resolve().parents[3] / "docs" / "rules.md").read_text()
     file = tmp_path / "rules.toml"
     file.write_text(text.split("## Write your own rules")[1].split("```toml\n")[1].split("```")[0])
     assert [rule.id for rule in read_rules(file).rules] == [

@@ -66,7 +66,7 @@ def test_a_stored_rule_that_became_unusable_is_refused_and_stops_no_other(
     found = rules_in_force(database)
     assert found.rules == built_in_rules()
     assert found.refused == (
-        "stored rule 'hindi_slow': metric: 'mood' is unknown; docs/alerting.md lists the metrics",
+        "stored rule 'hindi_slow': metric: 'mood' is unknown; docs/rules.md lists the metrics",
     )
 
 
@@ -101,7 +101,7 @@ def test_with_a_rules_file_the_store_is_neither_read_nor_changed(
 
 def test_every_metric_is_documented() -> None:
     """Whoever writes a rule finds its name."""
-    text = (Path(__file__).resolve().parents[3] / "docs" / "alerting.md").read_text()
+    text = (Path(__file__).resolve().parents[3] / "docs" / "rules.md").read_text()
     families = {
         name.replace(f"_{metric.statistic}_", "_P_") if metric.unit in {"ms", "s"} else name
         for name, metric in RULE_METRICS.items()
