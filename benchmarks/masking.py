@@ -1,6 +1,6 @@
 """Masking: recall and false positives by kind in two corpora, and its cost next to a naive pattern.
 
-``python -m benchmarks.masking --table`` prints the table of docs/logging.md.
+``python -m benchmarks.masking --table`` prints the table of docs/masking.md.
 """
 
 import re
@@ -44,7 +44,7 @@ def touched() -> tuple[list[Labelled], int]:
 
 
 def table() -> str:
-    """Return the table of docs/logging.md."""
+    """Return the table of docs/masking.md."""
     rows = "".join(f"| {kind} | {n} | {hit / n:.3f} |\n" for kind, (n, hit) in recall_by_kind().items())
     wrong, n = touched()
     last = f"| clean texts that are changed | {n} | {len(wrong) / n:.3f} |\n"

@@ -155,7 +155,7 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         description="Format of log lines: `json` (our own), `ecs` (Elastic), `datadog` or `emf` (CloudWatch)",
     )
     log_mask_off: CommaList = Field(
-        default=(), description="Kinds of personal data not to mask in logs, comma separated; docs/logging.md"
+        default=(), description="Kinds of personal data not to mask in logs, comma separated; docs/masking.md"
     )
     log_to_database: bool = Field(
         default=False, description="Also store log lines in the database, to show them on a call's page"

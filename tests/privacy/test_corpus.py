@@ -57,8 +57,8 @@ def test_the_corpus_is_large_enough_and_its_numbers_are_what_they_are_called() -
 
 
 def test_the_published_figures_are_those_of_the_corpora() -> None:
-    """docs/logging.md says by kind how much is caught."""
-    assert table() in (Path(__file__).resolve().parents[2] / "docs" / "logging.md").read_text()
+    """docs/masking.md says by kind how much is caught."""
+    assert table() in (Path(__file__).resolve().parents[2] / "docs" / "masking.md").read_text()
 
 
 @given(st.text("0123456789", min_size=1, max_size=25))
