@@ -26,7 +26,7 @@ SHARD_KEYS: dict[str, Document] = {
     SERVICE_MINUTES: {"_id": "hashed"},
     LOGS: {"call_id": "hashed"},
 }
-"""As docs/operations.md recommends. MongoDB keeps ``_id`` unique across shards only as their key."""
+"""As docs/scaling.md recommends. MongoDB keeps ``_id`` unique across shards only as their key."""
 ROOT = Path(__file__).parents[2]
 
 
