@@ -297,7 +297,15 @@ def test_a_rejected_row_of_an_erased_lead_is_not_kept(database: Database[Documen
     assert ("Asha" in kept, "Meera" in kept, "9811122233" in kept) == (True, False, False)
 
 
-SPELLINGS = ["+91 98111 22233", "09811122233", "9811122233", "(098111) 22233", "९८१११२२२३३"]
+SPELLINGS = [
+    *("+91 98111 22233", "09811122233", "9811122233", "(098111) 22233", "९८१११२२२३३", "tel:+919811122233"),
+    *(
+        "sip:+919811122233@10.0.0.7;user=phone",
+        "whatsapp:+919811122233",
+        "૯૮૧૧૧૨૨૨૩૩",
+        "\u202a+919811122233\u202c",
+    ),
+]
 OTHERS = ["9811122234", "lead-9811122233", "99811122233", "+1 981 112 2233"]
 
 
@@ -360,7 +368,13 @@ def listed(database: Database[Document]) -> set[str]:
     return {row["lead_id"] for row in list_calls(database, {})}
 
 
-@pytest.mark.parametrize("later", ["09811122233", "+91-98111-22233", "919811122233", "981-112-2233"])
+@pytest.mark.parametrize(
+    "later",
+    [
+        *("09811122233", "+91-98111-22233", "919811122233", "981-112-2233", "tel:+919811122233"),
+        *("whatsapp:+919811122233", "sip_+919811122233", "919811122233@s.whatsapp.net"),
+    ],
+)
 def test_a_hidden_phone_stays_hidden_when_it_is_called_under_another_spelling(
     database: Database[Document], later: str
 ) -> None:

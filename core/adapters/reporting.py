@@ -13,6 +13,7 @@ from core.models.calls.reports import CallReport, Role, lenient_facts
 from core.models.definitions import COST_PARTS
 from core.models.metrics import TurnMetrics
 from core.privacy.masking import mask_text
+from core.privacy.sensitive import number_within
 
 STARTED, RINGING, ANSWERED, TALKING, ENDED, ANALYSED, PRICED = 10, 20, 30, 40, 50, 60, 70
 """How far a call had progressed when it was reported."""
@@ -90,7 +91,7 @@ def call_of(payload: Payload, source: str, role: Role, own: str | None, *theirs:
 
 def _is_phone(text: str) -> bool:
     """Return whether an id is an Indian mobile number, however it is written."""
-    digits = text.lstrip("+").replace(" ", "").replace("-", "")
+    digits = number_within(text).lstrip("+").replace(" ", "").replace("-", "")
     return _MOBILE.fullmatch(digits) is not None
 
 

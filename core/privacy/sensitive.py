@@ -39,8 +39,23 @@ _PERSONAL = re.compile(
 )
 _SEALED = re.compile(r"enc:1:([0-9a-f]{32}|env\.[A-Za-z0-9_-]{1,32}):[A-Za-z0-9_-]{38,}")
 _OF_PHONES = re.compile(r"^[+(\d][\d\s().\-\u2010-\u2015]{6,24}$")
-_BETWEEN = "[\\s().\\-\u2010-\u2015]*"
-_DEVANAGARI_ZERO = 0x0966
+_UNSEEN = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+"""Signs that nobody sees, and that come along when a number is copied from a list of contacts."""
+_BETWEEN = f"[\\s().\\-\u2010-\u2015{_UNSEEN}]*"
+_ZEROS = (
+    *(0x30, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66),  # ASCII, scripts of India
+    *(0x660, 0x6F0, 0xFF10),  # Arabic, Urdu, full width
+)
+_SCHEMES = r"tel|callto|sips?|pjsip|sms|mms|whatsapp|wa|phone|mobile|msisdn"
+_BEGINNINGS = frozenset({"tel", "cal", "sip", "pjs", "sms", "mms", "wha", "wa:", "wa_", "pho", "mob", "msi"})
+"""The first three letters of a scheme, by which most other ids are told at once."""
+_ADDRESSED = re.compile(
+    rf"<?(?:(?:(?:{_SCHEMES})[:_/-](?://)?|[a-z][\w.-]{{0,30}}[:_/-](?=\+|%2b))(?P<number>[^@;?&=<>]+)(?:[@;?&][^\s<>]*)?"
+    r"|(?P<user>\+?\d{8,15})(?::\d{1,3})?@(?:s\.whatsapp\.net|c\.us))>?",
+    re.IGNORECASE,
+)
+"""A number in an address: ``tel:+91…``, ``sip:+91…@host;user=phone``, ``whatsapp:+91…``, ``sip_+91…``."""
+_NEVER_SEEN = re.compile(f"[{_UNSEEN}]+")
 _NO_DIGIT = re.compile(r"\D+")
 _OF_INDIA = "+91"
 _BEFORE = (
@@ -118,8 +133,11 @@ def key_of(value: object) -> str | None:
 
 
 def phone_of(text: str) -> str | None:
-    """Return a phone number in E.164 form, Indian if it names no country; None for other texts."""
-    text = text.strip()
+    """Return a phone number in E.164 form, Indian if it names no country; None for other texts.
+
+    The number may be part of an address of telephony or WhatsApp, as in ``sip:+919811122233@host``.
+    """
+    text = number_within(text)
     if not _OF_PHONES.fullmatch(text):
         return None
     digits = _NO_DIGIT.sub("", text)
@@ -132,8 +150,29 @@ def phone_of(text: str) -> str | None:
     return f"+91{national[1]}" if national else None
 
 
+def number_within(text: str) -> str:
+    """Return the number of an address such as ``tel:+91…``, without signs that nobody sees; else the text."""
+    text = text.strip()
+    if not text.isascii():
+        text = _NEVER_SEEN.sub("", text).replace("\uff0b", "+").strip()
+    if _OF_PHONES.match(text):
+        return text
+    found = _ADDRESSED.fullmatch(text)
+    number = text if found is None else found["number"] or found["user"]
+    return f"+{number[3:]}" if number[:3] in {"%2B", "%2b"} else number
+
+
+def _is_only_a_name(lead_id: str) -> bool:
+    """Return whether an id is no phone, as its beginning shows: true of most ids, and nearly free of cost."""
+    return not lead_id or (
+        lead_id[0].isalpha() and "+" not in lead_id and lead_id[:3].lower() not in _BEGINNINGS
+    )
+
+
 def ending_of(phone: str) -> str:
     """Return a regular expression for texts that end in the digits of a phone, however they are spaced.
+
+    After the digits a host may follow, as in addresses.
 
     Other phones may match it too: compare what is found with :func:`phone_of`.
 
@@ -141,7 +180,8 @@ def ending_of(phone: str) -> str:
         phone: in E.164 form.
     """
     digits = phone.removeprefix("+")[-10:]
-    return _BETWEEN.join(f"[{digit}{chr(_DEVANAGARI_ZERO + int(digit))}]" for digit in digits) + r"\s*$"
+    spelt = ("".join(chr(zero + int(digit)) for zero in _ZEROS) for digit in digits)
+    return _BETWEEN.join(f"[{one}]" for one in spelt) + rf"(?::\d{{1,3}})?(?:[@;?&>].*)?[\s{_UNSEEN}]*$"
 
 
 @lru_cache(maxsize=4096)
@@ -149,16 +189,26 @@ def usual_spellings(lead_id: str) -> tuple[str, ...]:
     """Return the ids a lead is usually stored under, without a look at the store.
 
     Those of its id; and of a phone its usual spellings, with the country or without, in one piece or in
-    groups, the most usual first. An Indian number has some 120.
+    groups, the most usual first. An Indian number has some 125.
     """
     phone = phone_of(lead_id)
     if phone is None:
         return tuple(lead_ids_of(lead_id))
     if phone.startswith(_OF_INDIA):
-        spelt = [before + body for body in _grouped(phone.removeprefix(_OF_INDIA)) for before in _BEFORE]
+        bodies = _grouped(phone.removeprefix(_OF_INDIA))
+        plain = next(bodies)
+        spelt = [before + plain for before in _BEFORE]
+        spelt += _addresses(phone)
+        spelt += [before + body for body in bodies for before in _BEFORE]
     else:
-        spelt = [phone, f"00{phone[1:]}"]
+        spelt = [phone, f"00{phone[1:]}", *_addresses(phone)]
     return tuple(dict.fromkeys([*lead_ids_of(lead_id), *spelt]))
+
+
+def _addresses(phone: str) -> Iterator[str]:
+    """Yield a phone as the addresses that carriers and platforms give as its id, if they have no host."""
+    yield from (f"{scheme}{phone}" for scheme in ("tel:", "whatsapp:", "sip:", "sip_", "phone:"))
+    yield from (f"{phone[1:]}@{host}" for host in ("s.whatsapp.net", "c.us"))
 
 
 def _grouped(digits: str) -> Iterator[str]:
@@ -173,7 +223,7 @@ def person_of(lead_id: str) -> str:
 
     Two ids are one person if it is the same for both.
     """
-    if not lead_id or lead_id[0].isalpha():
+    if _is_only_a_name(lead_id):
         return lead_id
     return stored_lead_id(phone_of(lead_id) or lead_id)
 
@@ -183,7 +233,7 @@ def stored_lead_id(lead_id: str) -> str:
 
     Recording and searching both use it, so that they agree.
     """
-    if not lead_id or lead_id[0].isalpha():  # true of most ids, and free of cost for log lines
+    if _is_only_a_name(lead_id):
         return lead_id
     settings = get_settings()
     if settings.blind_index_key is None or settings.lead_id_phones == "keep":

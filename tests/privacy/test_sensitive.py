@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.privacy.masking import mask_value
 from core.privacy.sensitive import WITHHELD, is_personal, personal_in, phone_of, replaced, stored_lead_id
 from core.settings import get_settings
 
@@ -114,6 +115,24 @@ def test_metadata_without_anything_personal_is_the_same_object() -> None:
         ("९७०११५५२३८", "+919701155238"),
         ("+65 9123 4567", "+6591234567"),
         ("+1 415 555 2671", "+14155552671"),
+        ("tel:+919701155238", "+919701155238"),
+        ("TEL:09701155238;phone-context=+91", "+919701155238"),
+        ("whatsapp:+919701155238", "+919701155238"),
+        ("sip:+919701155238@10.2.0.4:5060;user=phone", "+919701155238"),
+        ("<sips:9701155238@carrier.example>", "+919701155238"),
+        ("sip_+919701155238", "+919701155238"),
+        ("lead:+919701155238", "+919701155238"),
+        ("tel:%2B919701155238", "+919701155238"),
+        ("919701155238@s.whatsapp.net", "+919701155238"),
+        ("919701155238:12@s.whatsapp.net", "+919701155238"),
+        ("\u202a+91 97011\u200b55238\u202c", "+919701155238"),
+        ("\uff0b\uff19\uff11\uff19\uff17\uff10\uff11\uff11\uff15\uff15\uff12\uff13\uff18", "+919701155238"),
+        ("sip:1001@10.2.0.4", None),
+        ("sip:room@x", None),
+        ("tel:", None),
+        ("lead:970115523897011552389701155238ab", None),
+        ("lead:9701155238", None),
+        ("neha@9701155238", None),
         ("lead_9701155238", None),
         ("1234567890", None),
         ("20241024101", None),
@@ -133,6 +152,14 @@ def test_a_phone_as_lead_id_is_stored_as_its_blind_index(monkeypatch: pytest.Mon
     get_settings.cache_clear()
     stored = stored_lead_id("9701155238")
     assert (stored[:5], len(stored), stored_lead_id("+91 97011 55238")) == ("lead:", 37, stored)
+    for written in (
+        "tel:+919701155238",
+        "whatsapp:+919701155238",
+        "sip:+919701155238@10.2.0.4",
+        "sip_+919701155238",
+    ):
+        assert stored_lead_id(written) == stored
+        assert mask_value({"lead_id": written}) == {"lead_id": stored}
     assert stored_lead_id("lead_7") == "lead_7"
     assert stored_lead_id(stored) == stored
     monkeypatch.setenv("LEAD_ID_PHONES", "keep")
