@@ -4,7 +4,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -62,26 +62,31 @@ def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, dat
     today = local_today()
     last = end_date or today
     if start_date > today:
-        raise _to_come(start_date)
+        raise _to_come("start_date", start_date)
     if last < start_date:
-        raise HTTPException(422, f"end_date {last} is before start_date {start_date}")
+        raise refused("end_date", f"{last} is before start_date {start_date}")
     if (last - start_date).days >= MAX_DAYS:
-        raise HTTPException(422, f"at most {MAX_DAYS} days at once; ask for a shorter range")
+        raise refused("start_date", f"at most {MAX_DAYS} days at once; ask for a shorter range")
     if last > today:
-        raise _to_come(last)
+        raise _to_come("end_date", last)
     return start_date, last
 
 
 def day_until_today(day: PathDay) -> date:
     """Return a day that has begun."""
     if day > local_today():
-        raise _to_come(day)
+        raise _to_come("day", day, "path")
     return day
 
 
-def _to_come(day: date) -> HTTPException:
+def _to_come(name: str, day: date, place: str = "query") -> RequestValidationError:
     today, zone = local_today(), get_settings().timezone
-    return HTTPException(422, f"{day} is yet to come; in {zone} it is {today}")
+    return refused(name, f"{day} is yet to come; in {zone} it is {today}", place)
+
+
+def refused(name: str, text: str, place: str = "query") -> RequestValidationError:
+    """Return the error to raise for one parameter that is wrong: people read its name, programs its place."""
+    return RequestValidationError([_problem(name, text, place)])
 
 
 def day_with_calls(day: Annotated[date, Depends(day_until_today)]) -> date:
@@ -89,7 +94,7 @@ def day_with_calls(day: Annotated[date, Depends(day_until_today)]) -> date:
     first = first_day(get_sync_database())
     if first is None or day < first:
         since = f"the first is of {first}" if first else "there are none"
-        raise HTTPException(422, f"no calls are stored of {day}; {since}")
+        raise refused("day", f"no calls are stored of {day}; {since}", "path")
     return day
 
 
@@ -148,8 +153,8 @@ def _names(dependant: Dependant) -> list[str]:
     return own + [name for other in dependant.dependencies for name in _names(other)]
 
 
-def _problem(name: str, text: str) -> dict[str, object]:
-    return {"type": "parameter", "loc": ("query", name), "msg": text}
+def _problem(name: str, text: str, place: str = "query") -> dict[str, object]:
+    return {"type": "parameter", "loc": (place, name), "msg": text}
 
 
 DayRange = Annotated[tuple[date, date], Depends(day_range)]

@@ -63,6 +63,27 @@ def test_a_wrong_parameter_is_named_in_words_and_by_place(client: TestClient) ->
     assert "language: " in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("metrics/range?start_date=2200-12-31", ["query", "start_date"]),
+        ("metrics/range?start_date=2024-10-24&end_date=2024-10-23", ["query", "end_date"]),
+        ("metrics/range?start_date=1971-01-01", ["query", "start_date"]),
+        ("metrics/daily/2200-12-31", ["path", "day"]),
+        ("calls?start_date=2024-10-24&min_cost=5&max_cost=1", ["query", "min_cost"]),
+        ("calls?start_date=2024-10-24&limit=1001", ["query", "limit"]),
+    ],
+)
+def test_a_parameter_that_is_wrong_only_beside_others_is_named_too(
+    client: TestClient, path: str, named: list[str]
+) -> None:
+    """Days to come, ranges the wrong way round and what is too much: as any other mistake."""
+    answer = client.get(f"{ANALYTICS}/{path}")
+    assert answer.status_code == 422
+    assert [error["loc"] for error in answer.json()["errors"]] == [named]
+    assert answer.json()["detail"].startswith(f"{named[1]}: ")
+
+
 @pytest.mark.parametrize("content", [b"x", b"{}", b"[" * 100_000, b"0" * 5_000_000])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_body_where_none_belongs_is_refused(

@@ -155,17 +155,17 @@ def test_days_to_come_are_refused_and_not_answered_with_zeros(
     """In days, ranges and lists; today is there."""
     today = local_today()
     tomorrow = today + timedelta(days=1)
-    for path in (
-        f"metrics/daily/{tomorrow}",
-        f"metrics/range?start_date={tomorrow}",
-        f"metrics/range?start_date={today}&end_date={tomorrow}",
-        f"calls?start_date={today}&end_date={tomorrow}",
-        f"calls?start_date={tomorrow}&end_date={tomorrow}",
+    for path, name in (
+        (f"metrics/daily/{tomorrow}", "day"),
+        (f"metrics/range?start_date={tomorrow}", "start_date"),
+        (f"metrics/range?start_date={today}&end_date={tomorrow}", "end_date"),
+        (f"calls?start_date={today}&end_date={tomorrow}", "end_date"),
+        (f"calls?start_date={tomorrow}&end_date={tomorrow}", "start_date"),
     ):
         answer = client.get(f"{ANALYTICS}/{path}")
         assert (answer.status_code, answer.json()["detail"]) == (
             422,
-            f"{tomorrow} is yet to come; in Asia/Kolkata it is {today}",
+            f"{name}: {tomorrow} is yet to come; in Asia/Kolkata it is {today}",
         )
     assert client.get(f"{ANALYTICS}/metrics/daily/{today}").status_code == 200
     assert client.get(f"{ANALYTICS}/metrics/range?start_date={today}").status_code == 200

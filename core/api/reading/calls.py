@@ -18,7 +18,7 @@ from core.aggregation.search.call_pages import Page, Position, find_page
 from core.aggregation.search.call_search import count_calls
 from core.aggregation.search.call_tables import to_csv, to_parquet
 from core.api.keys import Key
-from core.api.parameters import DayRange, Filters, Flag, only_known
+from core.api.parameters import DayRange, Filters, Flag, only_known, refused
 from core.api.problems import refusals
 from core.api.reading.conditions import Conditions
 from core.api.reading.forms import Form, WantedForm, refuse_file
@@ -135,12 +135,10 @@ def calls(
 
 def _refuse_contradictions(form: Form, limit: int, cursor: str | None, offset: int) -> None:
     if form is Form.JSON and limit > MOST_IN_JSON:
-        raise HTTPException(
-            422,
-            f"limit: a page of JSON has at most {MOST_IN_JSON:,} calls; ask for {Form.CSV} or {Form.PARQUET}",
-        )
+        most = f"a page of JSON has at most {MOST_IN_JSON:,} calls"
+        raise refused("limit", f"{most}; ask for {Form.CSV} or {Form.PARQUET}")
     if cursor and offset:
-        raise HTTPException(422, "offset: cursor says already where the page begins; leave one of them out")
+        raise refused("offset", "cursor says already where the page begins; leave one of them out")
 
 
 def _refuse_beyond(key: Key, form: Form, conditions: CallConditions) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from inspect import Parameter, Signature
 from typing import Annotated, Literal
 
-from fastapi import Depends, HTTPException, Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator
 
 from core.aggregation.search.call_conditions import RANGED, CallConditions
 from core.aggregation.search.call_search import with_phone
-from core.api.parameters import SAID, Flag
+from core.api.parameters import SAID, Flag, refused
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import HangupBy
 from core.models.definitions import METRICS
@@ -66,13 +66,13 @@ class Ranges:
         """Return the given limits, by parameter.
 
         Raises:
-            HTTPException: 422 if a minimum exceeds its maximum.
+            RequestValidationError: a minimum exceeds its maximum.
         """
         found = {name: value for name, value in given.items() if value is not None}
         for name in RANGED:
             least, most = found.get(_LEAST + name), found.get(_MOST + name)
             if least is not None and most is not None and least > most:
-                raise HTTPException(422, f"{_LEAST}{name} {least:g} is above {_MOST}{name} {most:g}")
+                raise refused(f"{_LEAST}{name}", f"{least:g} is above {_MOST}{name} {most:g}")
         return found
 
 

@@ -142,7 +142,7 @@ def test_figures_that_would_take_too_long_are_left_out_with_the_reason(
 
 
 SENSELESS = [
-    ("min_cost=5&max_cost=1", "min_cost 5 is above max_cost 1"),
+    ("min_cost=5&max_cost=1", "min_cost: 5 is above max_cost 1"),
     ("analytics=maybe", "analytics: is neither true nor false"),
     ("min_cost=nan", "min_cost"),
     ("min_cost=inf", "min_cost"),
