@@ -13,6 +13,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.access.permissions import Permission  # noqa: E402 (the path first)
+from core.models.calls.languages import fold  # noqa: E402 (the path first)
 from core.settings import PRODUCT, get_settings  # noqa: E402 (the path first)
 from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
 from dashboard import filters, formats, guard, header, in_view, message_order, theme, visitor  # noqa: E402 (the path first)
@@ -84,7 +85,7 @@ def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
         known = cache.ask(name, query).value
     except cache.StoreAwayError:
         known = []
-    given = [value.lower() if name == "language" else value for value in st.query_params.get_all(name)]
+    given = [fold(value) if name == "language" else value for value in st.query_params.get_all(name)]
     return known or given
 
 

@@ -12,6 +12,7 @@ from core.aggregation.rollups.buckets import SECONDS, Bucket, bucket_for, bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import FIRST_YEAR, LAST_YEAR, is_twice, local_today, rolling, round_up, to_utc, wall
 from core.errors import UserError
+from core.models.calls import languages as language_names
 from core.models.metrics import CallStatus, Direction
 from dashboard import formats, theme
 
@@ -26,6 +27,8 @@ AGAIN = "again"
 """URL parameter: which of ``from`` and ``to`` are in the second of two hours that clocks show alike."""
 GLOBAL = ("period", "from", "to", AGAIN, *FILTERS, "compare")
 """URL parameters of every page."""
+LANGUAGES = ("language", "of_language")
+"""URL parameters that name a language: of all pages, and of a list of calls alone."""
 _UNREADABLE = "unreadable-times"
 SWITCH = "more-filters"
 """Key of the switch that shows unset filters."""
@@ -141,6 +144,7 @@ def label(name: str, value: str) -> str:
 
 def _accept_plain_values(known: dict[str, list[str]]) -> None:
     """Accept stored values, days and times with a zone in URLs, though widgets bind their labels."""
+    _fold_languages(known["language"])
     values = {name: list(labels) for name, labels in _LABELS.items()} | known | {"period": [*PRESETS, CUSTOM]}
     plain = {name: st.query_params[name] for name in values if name in st.query_params}
     changed = {name: label(name, value) for name, value in plain.items() if value in values[name]}
@@ -157,6 +161,17 @@ def _accept_plain_values(known: dict[str, list[str]]) -> None:
         st.rerun()
     if st.query_params.get("compare", WEEKDAYS) not in COMPARISONS:
         del st.query_params["compare"]  # a page that compares nothing has no box that would drop it
+
+
+def _fold_languages(known: Sequence[str]) -> None:
+    """Accept codes and other spellings of languages in URLs, as calls and the API do."""
+    for key in LANGUAGES:
+        value = st.query_params.get(key, "")
+        folded = language_names.fold(value)
+        bound = key == "language" and value == label("language", folded)
+        # Another tool may have stored a spelling as it is.
+        if value not in known and folded in known and not bound:
+            st.query_params[key] = folded
 
 
 def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> None:

@@ -347,6 +347,21 @@ def test_an_unknown_value_in_a_link_is_told(
     assert told in "".join(element.value for element in app.toast)
 
 
+@pytest.mark.parametrize("spelling", ["hi", "hi-IN", "HINDI", "Hindi", "hindi"])
+def test_a_link_may_name_a_language_as_calls_do(
+    calls_of_today: Database[Document], start: Start, spelling: str
+) -> None:
+    """By a code or in another case: the filter of all pages, and that of one list of calls."""
+    app = start("calls", language=spelling)
+    assert not app.exception
+    assert (app.selectbox(key="language").value, [*app.toast]) == ("hindi", [])
+    app = start("calls", of_language=spelling)
+    assert not app.exception
+    hindi = calls_of_today["calls"].count_documents({"language": "hindi"})
+    assert hindi
+    assert f"{hindi} calls" in text_of(app)
+
+
 def test_a_time_in_a_link_that_cannot_be_read_is_told(
     calls_of_today: Database[Document], start: Start
 ) -> None:
