@@ -1,10 +1,12 @@
 """What arrives for an erased lead after its erasure does not stay, and counts nothing twice."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
@@ -28,6 +30,7 @@ from tests.storage.sealing.test_sealing import OLD, PERSON, use
 from tests.test_erasure import texts
 
 LEAD = "lead_7"
+HOUR = timedelta(hours=1)
 TURN = TurnMetrics(call_id="call_7", turn=1, start_time=START, transcript="I am Meera Pillai")
 
 
@@ -81,6 +84,67 @@ def test_what_arrives_late_is_gone_with_the_schedulers_next_run(
     assert database["calls"].count_documents({}) == 2
     assert database["turns"].count_documents({"call_id": "call_8"}) == 1
     assert database["lead_keys"].distinct("lead") == ["lead_8"]
+
+
+def record_long_ago(database: Database[Document]) -> None:
+    """Have everything that is stored look as if it had been recorded two hours ago."""
+    for name in ("calls", "turns"):
+        database[name].update_many({}, {"$set": {"recorded_at": Timestamp(utc_now() - 2 * HOUR, 1)}})
+
+
+@pytest.mark.usefixtures("erased")
+@pytest.mark.parametrize("what", LATE)
+def test_looking_for_what_arrived_late_costs_what_is_new(database: Database[Document], what: str) -> None:
+    """However much is stored; and what arrives is found."""
+    others = [call(number, lead_id="lead_8") for number in range(1_000, 2_000)]
+    write_calls(database, others)
+    turns = [TURN.model_copy(update={"call_id": one.call_id}) for one in others]
+    write(database, [Record.now(one) for one in turns])
+    record_long_ago(database)
+    assert erase_late(database) == 0
+    write(database, [Record.now(call(8)), Record.now(TURN.model_copy(update={"call_id": "call_9"}))])
+    database.command("profile", 2)
+    assert erase_late(database) == 0
+    database.command("profile", 0)
+    stored = {"ns": {"$in": [f"{database.name}.calls", f"{database.name}.turns"]}}
+    looks = list(database["system.profile"].find(stored))
+    assert 0 < sum(look.get("docsExamined", 0) + look.get("keysExamined", 0) for look in looks) < 300
+    write(database, [Record.now(one) for one in LATE[what]])
+    assert (erase_late(database), is_left(database)) == (1, False)
+
+
+@pytest.mark.usefixtures("erased")
+def test_everything_is_looked_at_after_another_erasure_a_restore_and_a_day(
+    database: Database[Document],
+) -> None:
+    """What is old may concern someone now, come back with a backup, or have been missed by a wrong clock."""
+
+    def overlooked() -> None:
+        assert erase_late(database) == 0
+        write(database, [Record.now(TURN)])
+        record_long_ago(database)
+        assert erase_late(database) == 0
+
+    def another() -> None:
+        erase_lead(database, "lead_8")
+
+    def restored() -> None:
+        database["rollup_state"].drop()
+
+    def a_day_later(field: str, moved: timedelta) -> None:
+        (row,) = database["rollup_state"].find({"_id": "erase_late"})
+        database["rollup_state"].update_one({"_id": "erase_late"}, {"$set": {field: row[field] + moved}})
+
+    overlooked()
+    for then in (
+        another,
+        restored,
+        partial(a_day_later, "whole_at", -timedelta(days=1)),
+        partial(a_day_later, "at", HOUR),  # the clock was ahead
+    ):
+        then()
+        assert erase_late(database) == 1, then
+        overlooked()
 
 
 @pytest.mark.parametrize("what", LATE)

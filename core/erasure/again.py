@@ -1,6 +1,6 @@
 """Erase again what comes back of erased leads: with a backup, or late from an agent, carrier or spool."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -11,6 +11,7 @@ from core.access.roles import SCHEDULER
 from core.erasure.archived import archived_columns, texts
 from core.erasure.late import calls_of_erased, late_calls
 from core.erasure.lead import call_hashes, calls_of, erase_calls, erase_lead, traces_of
+from core.erasure.looked import begin_look, note_look
 from core.erasure.restriction import must_be_kept
 from core.erasure.spellings import leads_known_as
 from core.logging_config import get_logger
@@ -56,16 +57,29 @@ def erase_late(database: Database[Document]) -> int:
     """Erase what arrived for calls and leads after their erasure; return of how many calls.
 
     Calls of such a lead that began after the erasure stay. Where nobody was ever erased, nothing is read.
+    Otherwise only what was recorded since the last time is, and everything after another erasure, a restore,
+    or a day.
 
     Raises:
         UserError: another process is archiving, or an archived file cannot be read.
         AuditError: the log does not take it; what was erased stays so.
         PyMongoError: the database does not answer; the next run continues.
     """
-    by_lead, late = calls_of_erased(database), set(late_calls(database))
-    gone = late.union(*(map(str, ids) for ids in by_lead.values()))
-    if not gone:
+    receipts = Receipts()
+    if not receipts.any:
         return 0
+    look = begin_look(database, receipts)
+    by_lead, late = calls_of_erased(database, look.since), set(late_calls(database, since=look.since))
+    gone = late.union(*(map(str, ids) for ids in by_lead.values()))
+    if gone:
+        _erase_found(database, by_lead, late, gone)
+    note_look(database, look)
+    return len(gone)
+
+
+def _erase_found(
+    database: Database[Document], by_lead: Mapping[str, Sequence[Any]], late: set[str], gone: set[str]
+) -> None:
     with alone(database):
         sweep(database)
         for lead_id, ids in by_lead.items():
@@ -73,7 +87,6 @@ def erase_late(database: Database[Document]) -> int:
         if rest := sorted(late.difference(*(map(str, ids) for ids in by_lead.values()))):
             erase_calls(database, [], rest)
     logger.info("What arrived late was erased", extra={"calls": len(gone)})
-    return len(gone)
 
 
 def _erase_late(database: Database[Document], lead_id: str, ids: Sequence[Any], gone: set[str]) -> None:
