@@ -114,7 +114,7 @@ def _card(alert: Alert, *, charted: bool) -> None:
 
 def _chart(alert: Alert, at: datetime) -> None:
     """Chart the value against its threshold around the time of the alert."""
-    found = cache.ask(("course", alert.id), alert_queries.alert_course, alert).value
+    found = cache.ask(("course", alert.id), alert_queries.alert_course, alert, episodes.id_of(alert)).value
     if found is None:
         return
     palette, zone = palette_of(mode()), get_settings().tz

@@ -30,15 +30,29 @@ def image(course: Course, colour: str, palette: Palette, zone: tzinfo, now: date
 
 
 def in_words(course: Course, zone: tzinfo, now: datetime) -> str:
-    """Describe the chart: ``18:30 to 21:45, every 15 min · highest 6.5 s at 20:45 · limit 2 s``."""
+    """Describe the chart: ``18:30 to 21:45, every 15 min · highest 6.5 s at 20:45 · limit 2 s``.
+
+    If a check between the points found a worse value, that is named as well.
+    """
     known = [(value, at) for value, at in zip(course.values, course.times, strict=True) if value is not None]
     first, last = course.times[0], course.times[-1]
-    every = f"every {QUARTER.seconds // 60} min"
+    every = f"every {QUARTER.seconds // 60} min" + (" and at checks" if course.checks else "")
     span = f"{formats.clock(first, zone, now)} to {formats.until(last, first, zone, now)}, {every}"
     worst, at = min(known) if course.lower_is_worse else max(known)
     word = "lowest" if course.lower_is_worse else "highest"
+    told = f"{quantity(worst, course.unit)} at {formats.until(at, first, zone, now)}"
+    beyond = _beyond(course, worst)
+    told = f"{word} here {told} · {word} check {beyond}" if beyond else f"{word} {told}"
     limit = "" if course.limit is None else f" · limit {quantity(course.limit, course.unit)}"
-    return f"{span} · {word} {quantity(worst, course.unit)} at {formats.until(at, first, zone, now)}{limit}"
+    return f"{span} · {told}{limit}"
+
+
+def _beyond(course: Course, shown: float) -> str:
+    """Return the worst value of all checks if it is worse than what is shown, also in words."""
+    if course.worst is None or (course.worst >= shown if course.lower_is_worse else course.worst <= shown):
+        return ""
+    words = quantity(course.worst, course.unit)
+    return "" if words == quantity(shown, course.unit) else words
 
 
 class _Scale:

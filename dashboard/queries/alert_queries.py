@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.alerting import board
 from core.alerting.board import AlertBoard, Fired, HistoryLine, SilenceLine
-from core.alerting.course import Course, course
+from core.alerting.course import Course, as_it_stands, course
 from core.alerting.notify.outbox import outbox_rows
 from core.alerting.preview import Preview, preview
 from core.alerting.rules.rule_store import rules_in_force
@@ -40,9 +40,10 @@ def incident(alert_id: str) -> list[HistoryLine]:
     return board.history(get_sync_database(), alert_id=alert_id, limit=200)
 
 
-def alert_course(alert: Alert) -> Course | None:
+def alert_course(alert: Alert, stored_id: str) -> Course | None:
     """Return an alert's value around its time, at most a minute old; computed once if it is resolved.
 
+    Its newest value is that of the alert. ``stored_id`` is that of its history: an episode has its own.
     None if its rule is gone, or there is nothing to draw.
     """
     rule = rule_of(alert)
@@ -50,10 +51,11 @@ def alert_course(alert: Alert) -> Course | None:
         return None
     until = alert.resolved_at or utc_now().replace(second=0, microsecond=0)
     try:
-        found = _course(rule, (alert.id, alert.started_at, until), alert)
+        stored = alert.model_copy(update={"id": stored_id})
+        found = _course(rule, (alert.id, alert.started_at, until), stored)
     except TooMuchError:
         return None
-    return None if found.is_empty else found
+    return None if found.is_empty else as_it_stands(found, alert)
 
 
 @st.cache_data(ttl=3600, max_entries=256, show_spinner=False, hash_funcs={AlertRule: repr})

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pymongo.database import Database
 
 from core.aggregation.rollups.refresh import refresh_rollups
-from core.alerting.course import LONGEST_READ, MOST_POINTS, course
+from core.alerting.course import LONGEST_READ, MOST_POINTS, as_it_stands, course
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import AlertRule
 from core.types import Document
@@ -59,3 +59,28 @@ def test_what_roll_ups_do_not_tell_is_seen_as_the_checks_saw_it(database: Databa
     assert after == (13.5, 28.5, 43.5, 58.5, 60.0, 60.0, 60.0, 60.0, 60.0)
     assert found.times[-1] - found.times[0] <= LONGEST_READ
     assert found.limit == 30
+
+
+def test_the_chart_holds_what_the_checks_found(database: Database[Document]) -> None:
+    """A sliding window of a check sees more than the quarters of the clock: its value is on the curve."""
+    fill(database, [1, 2, 3, 2])
+    refresh_rollups(database)
+    fired, checked = NOON - timedelta(minutes=22), NOON + timedelta(minutes=3)
+    line = {"alert_id": "x", "at": fired, "current_value": 53.0}
+    database["alert_events"].insert_many(
+        [line | {"event": "firing"}, line | {"event": "sent", "at": NOON - timedelta(minutes=21)}]
+    )
+    firing = {"started_at": fired, "resolved_at": None, "state": AlertState.FIRING, "updated_at": checked}
+    one = alert(**firing, current_value=41.0, worst_value=60.0)
+    found = as_it_stands(course(database, rule("A"), one, checked), one)
+    assert found.checks == {fired, checked}
+    assert dict(zip(found.times, found.values, strict=True))[fired] == 53.0
+    assert (found.times[-1], found.values[-1], found.worst) == (checked, 41.0, 60.0)
+
+
+def test_a_check_long_after_the_chart_draws_no_line_to_itself(database: Database[Document]) -> None:
+    """Of an alert that lasts, only the beginning is shown."""
+    fill(database, [1, 2, 3, 2])
+    refresh_rollups(database)
+    one = alert(updated_at=NOON + 500 * HOUR, current_value=41.0, state=AlertState.FIRING, resolved_at=None)
+    assert as_it_stands(course(database, rule("A"), one, NOON), one).times[-1] == NOON
