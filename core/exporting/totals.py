@@ -225,12 +225,12 @@ def _write_days(database: Database[Document], revision: int, taking: Iterable[Se
 
 def _totals_of(row: Document) -> Totals:
     return Totals(
-        row["zone"],
-        row["since"],
+        str(row["zone"]),
+        row["since"].astimezone(UTC),
         unpacked(row["sums"]),
         unpacked(row["floor"]),
         row["until"].astimezone(UTC) if row["until"] else None,
-        row["revision"],
+        int(row["revision"]),
     )
 
 

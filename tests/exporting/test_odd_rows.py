@@ -75,6 +75,8 @@ def test_an_active_call_without_a_known_direction_is_counted(database: Database[
         {"$unset": {"floor": 1}},
         {"$set": {"until": "yesterday"}},
         {"$set": {"taking": ["odd"]}},
+        {"$set": {"since": "ever"}},
+        {"$set": {"revision": ""}},
     ],
 )
 def test_totals_that_cannot_be_read_are_counted_again(database: Database[Document], change: Document) -> None:

@@ -75,9 +75,9 @@ class AlertStore:
         return found
 
     async def last_check(self) -> datetime | None:
-        """Return when the rules were last checked, by the clock of that check."""
-        row = await self._checks.find_one({"_id": _CHECKED})
-        return row["at"] if row else None
+        """Return when the rules were last checked, by the clock of that check; None if that is not known."""
+        at = (await self._checks.find_one({"_id": _CHECKED}) or {}).get("at")
+        return at if isinstance(at, datetime) else None
 
     async def checked(self, at: datetime, *, present: bool) -> None:
         """Record that the rules were checked; a replay of the past does not move it back."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from core.alerting import wording
 from core.alerting.evaluation.findings import Evaluation, Labels
 from core.alerting.state import rule_state
 from core.alerting.state.flapping import Flap, follow
-from core.alerting.state.rule_state import Durations, LevelState, LevelStates
+from core.alerting.state.rule_state import Durations, LevelStates
 from core.models.alerts import ALERT_SCHEMA_VERSION, Alert, AlertState, Severity
 from core.models.rules import AlertRule
 from core.types import Document
@@ -55,29 +57,24 @@ class AlertRecord:
         """Return the record of a stored document.
 
         Fields that older versions did not store get their defaults.
+
+        Raises:
+            ValueError, KeyError: it cannot be read.
         """
-        holds = {
-            Severity(severity): LevelState(**hold) for severity, hold in document.get("holds", {}).items()
-        }
-        return cls(
-            to_alert(document),
-            holds,
-            _flap(document),
-            document.get("last_data"),
-            document.get("last_muted_at"),
-            document.get("revision", 0),
-            document.get("last_calls"),
-        )
+        told = {name: document[name] for name in _KEPT if document.get(name) is not None}
+        flap = {ours: document[name] for name, ours in _FLAP.items() if document.get(name) is not None}
+        return _RECORD.validate_python({"alert": to_alert(document), "flap": flap, **told})
 
 
-def _flap(document: Mapping[str, Any]) -> Flap:
-    worst = document.get("flapping_worst")
-    return Flap(
-        tuple(document.get("transitions", ())),
-        document.get("flapping_since"),
-        Severity(worst) if worst else None,
-        document.get("flapping_worst_since"),
-    )
+_KEPT = ("holds", "last_data", "last_muted_at", "revision", "last_calls")
+_FLAP = {
+    "transitions": "transitions",
+    "flapping_since": "since",
+    "flapping_worst": "worst",
+    "flapping_worst_since": "worst_since",
+}
+"""The stored names of a flap's fields."""
+_RECORD = TypeAdapter(AlertRecord)
 
 
 def rule_of(alert: Alert) -> str:

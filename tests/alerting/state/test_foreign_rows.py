@@ -66,3 +66,28 @@ def test_an_unreadable_line_of_the_history_hides_no_other(
         ("Failures", Severity.CRITICAL)
     ]
     assert [line.name for line in history(database)] == ["Failures"]
+
+
+@pytest.mark.parametrize(
+    "field", ["last_muted_at", "last_data", "last_calls", "transitions", "flapping_since", "holds"]
+)
+def test_what_a_record_remembers_and_cannot_be_read_stops_no_check(
+    database: Database[Document], field: str
+) -> None:
+    record(database, NOON, 40, 20)
+    check(NOON, Recorder())
+    assert database["alerts"].update_many({}, {"$set": {field: {"a": "b"}}}).matched_count
+    check(NOON + timedelta(minutes=5), Recorder())
+    assert [one.alert_type for one in alert_board(database, NOON).active] == ["call_failure_rate"]
+
+
+@pytest.mark.parametrize("at", ["yesterday", None, {"a": 1}])
+def test_rules_are_checked_though_the_time_of_the_last_check_cannot_be_read(
+    database: Database[Document], at: object
+) -> None:
+    database["checks"].insert_one({"_id": "alerts", "at": at})
+    record(database, NOON, 40, 20)
+    channel = Recorder()
+    check(NOON, channel)
+    assert channel.titles
+    check(NOON + timedelta(minutes=5), channel)
