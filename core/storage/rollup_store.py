@@ -120,12 +120,20 @@ def ahead(database: Database[Document], key: str) -> timedelta | None:
     return None
 
 
+def _times(array: object) -> Document:
+    """Return an expression for the times in an array: what cannot be read as one counts for nothing."""
+    return {"$filter": {"input": array, "cond": {"$eq": [{"$type": "$$this"}, "date"]}}}
+
+
+_KEPT_MARKS = _times({"$cond": [{"$isArray": "$earlier"}, "$earlier", []]})
+
+
 def _states(database: Database[Document], keys: Sequence[str]) -> list[Document]:
     latest = {"$add": ["$$NOW", _milliseconds(AHEAD)]}
-    kept = {"$ifNull": ["$earlier", []]}
-    marks = {"$concatArrays": [["$until"], kept]}
+    marks = {"$concatArrays": [_times(["$until"]), _KEPT_MARKS]}
     past = {"$max": {"$filter": {"input": marks, "cond": {"$lte": ["$$this", latest]}}}}
-    fields = {"until": 1, "now": "$$NOW", "past": past, "earlier": {"$slice": [kept, -2]}}
+    until = {"$ifNull": [{"$first": _times(["$until"])}, "$$NOW"]}
+    fields = {"until": until, "now": "$$NOW", "past": past, "earlier": {"$slice": [_KEPT_MARKS, -2]}}
     match = {"$match": {"_id": {"$in": list(keys)}}}
     return list(database[ROLLUP_STATE].aggregate([match, {"$project": fields}]))
 
@@ -139,11 +147,11 @@ def advance(database: Database[Document], key: str, moment: datetime) -> None:
     out to have been ahead.
     """
     state = database.get_collection(ROLLUP_STATE, write_concern=DURABLE)
-    known, kept = {"$ifNull": ["$until", _NEVER]}, {"$ifNull": ["$earlier", []]}
+    known: Document = {"$ifNull": [{"$first": _times(["$until"])}, _NEVER]}
     wrong: Document = {"$gt": [known, {"$add": ["$$NOW", _milliseconds(AHEAD)]}]}
-    last_kept = {"$ifNull": [{"$last": kept}, _NEVER]}
+    last_kept = {"$ifNull": [{"$last": _KEPT_MARKS}, _NEVER]}
     old_enough: Document = {"$gte": [moment, {"$add": [last_kept, _milliseconds(KEEP_EVERY)]}]}
-    sane = {"$filter": {"input": kept, "cond": {"$lte": ["$$this", moment]}}}
+    sane = {"$filter": {"input": _KEPT_MARKS, "cond": {"$lte": ["$$this", moment]}}}
     earlier = {"$cond": [old_enough, {"$concatArrays": [sane, [moment]]}, sane]}
     change = {
         "until": {"$cond": [wrong, moment, {"$max": [known, moment]}]},

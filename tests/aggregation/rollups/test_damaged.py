@@ -1,5 +1,6 @@
 """A roll-up that a disk or another tool has damaged costs no figure: its calls are read in its place."""
 
+from datetime import datetime
 from itertools import pairwise
 
 import pytest
@@ -9,8 +10,15 @@ from core.aggregation import figures
 from core.aggregation.choices import languages
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.refresh import refresh_rollups
+from core.health import rollup_health
 from core.settings import get_settings
-from core.storage.collections import ROLLUPS_15M, ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY, ROLLUPS_HOURLY
+from core.storage.collections import (
+    ROLLUP_STATE,
+    ROLLUPS_15M,
+    ROLLUPS_CAMPAIGNS,
+    ROLLUPS_DAILY,
+    ROLLUPS_HOURLY,
+)
 from core.storage.recording.dirty_windows import mark_dirty
 from core.types import Document
 from tests.storage.archive.test_mover import PERIOD, call, recorded_long_ago
@@ -77,3 +85,23 @@ def test_a_refresh_that_meets_it_computes_it_again(rolled_up: Database[Document]
     assert {name: again.get(name) for name in first.keys() - changing} == {
         name: first[name] for name in first.keys() - changing
     }
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"until": "yesterday"},
+        {"until": None, "earlier": None},
+        {"until": {"a": 1}, "earlier": 7},
+        {"earlier": [{}, "x", 7]},
+    ],
+    ids=str,
+)
+def test_marks_that_cannot_be_read_lose_no_call(rolled_up: Database[Document], marks: Document) -> None:
+    before = totals(rolled_up)
+    rolled_up[ROLLUP_STATE].update_many({}, {"$set": marks})
+    assert totals(rolled_up) == before
+    assert rollup_health(rolled_up).ahead is None
+    refresh_rollups(rolled_up)
+    assert totals(rolled_up) == before
+    assert all(isinstance(row["until"], datetime) for row in rolled_up[ROLLUP_STATE].find())
