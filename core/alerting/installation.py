@@ -22,10 +22,11 @@ async def installation_name(database: AsyncDatabase[Document]) -> str:
     if (name := get_settings().installation_name) is not None:
         return name
     row = await database[INSTALLATION].find_one({"_id": _ID})
-    if row is None:
-        made = {"$setOnInsert": {"name": f"va-{token_hex(4)}"}}
+    if not row or not isinstance(row.get("name"), str):
+        kept = {"$eq": [{"$type": "$name"}, "string"]}  # another process may have been first
+        made = {"name": {"$cond": [kept, "$name", f"va-{token_hex(4)}"]}}
         row = await database[INSTALLATION].find_one_and_update(
-            {"_id": _ID}, made, upsert=True, return_document=ReturnDocument.AFTER
+            {"_id": _ID}, [{"$set": made}], upsert=True, return_document=ReturnDocument.AFTER
         )
     name = str(row["name"]) if row else ""
     _seen[store_name(), database.name] = name

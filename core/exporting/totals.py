@@ -24,6 +24,7 @@ from core.aggregation.rollups.cells import MEASURES
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
 from core.exporting.catalogue import ERRORS, MOST_ERROR_TYPES, OTHER
 from core.exporting.sums import Key, Sums, error_label, sums_of
+from core.models.values import MOST_TOTAL
 from core.settings import get_settings
 from core.storage.collections import A_TIME, DUPLICATE_KEY, EXPORTED_DAYS, EXPORTED_TOTALS, ROLLUPS_DAILY
 from core.storage.readable import each_readable
@@ -224,13 +225,15 @@ def _write_days(database: Database[Document], revision: int, taking: Iterable[Se
 
 
 def _totals_of(row: Document) -> Totals:
+    if not isinstance(row["revision"], int) or not 0 <= row["revision"] <= MOST_TOTAL:
+        raise ValueError("the revision of the totals is no count")
     return Totals(
         str(row["zone"]),
         row["since"].astimezone(UTC),
         unpacked(row["sums"]),
         unpacked(row["floor"]),
         row["until"].astimezone(UTC) if row["until"] else None,
-        int(row["revision"]),
+        row["revision"],
     )
 
 

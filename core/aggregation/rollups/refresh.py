@@ -380,9 +380,10 @@ def _forget(database: Database[Document], rows: Sequence[Document], now: datetim
     A young mark stays because it is set before its change, which may not have been visible to us yet.
     """
     old = Timestamp(now - dirty_windows.OVERLAP, 0)
-    done = [row for row in rows if row["marked_at"] < old]
-    for row in done:
-        database[DIRTY_WINDOWS].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})
+    for row in rows:
+        marked = row.get("marked_at")
+        if not isinstance(marked, Timestamp) or marked < old:
+            database[DIRTY_WINDOWS].delete_one({"_id": row["_id"], "marked_at": marked})
 
 
 def archive_due(database: Database[Document], progress: Progress = lambda *_: None) -> list[Due]:
