@@ -2,20 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 import streamlit as st
+from pymongo.database import Database
 
 from core.clock import utc_now
 from core.errors import UserError
 from core.hooks.secrets import hook_secrets
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.collections import CALLS
+from core.storage.archive.known_ids import perhaps_archived
+from core.storage.collections import ACTIVE_CALLS, CALLS
 from core.storage.hook_deliveries import HookDelivery, SourceActivity, recent_deliveries, source_activity
 from core.storage.restrictions import hidden_leads, is_hidden
+from core.types import Document
 
 PERIOD = timedelta(hours=24)
 MOST_LISTED = 50
+_WHOSE = {"lead_id": 1, "provider_call_id": 1}
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,26 @@ def _latest() -> list[HookDelivery]:
     latest = recent_deliveries(database, most=MOST_LISTED)
     if not hidden_leads(database):
         return latest
-    named = {"_id": {"$in": [one.call_id for one in latest if one.call_id]}}
-    calls = database[CALLS].find(named, {"lead_id": 1})
-    unnamed = {call["_id"] for call in calls if is_hidden(database, call)}
+    unnamed = _unnamed(database, [one.call_id for one in latest if one.call_id])
     return [one.model_copy(update={"call_id": None}) if one.call_id in unnamed else one for one in latest]
+
+
+def _unnamed(database: Database[Document], ids: list[str]) -> set[str]:
+    """Return the ids, the agent's or a source's, of calls that may be a hidden lead's, in progress or over.
+
+    Archived ones are among them whoever's they are: which lead's would have to be read from every file.
+    """
+    named: Document = {"$in": ids, "$type": "string"}
+    stored = database[CALLS].find({"$or": [{"_id": named}, {"provider_call_id": named}]}, _WHOSE)
+    known, hidden = set[str](), set[str]()
+    for call in chain(stored, database[ACTIVE_CALLS].find({"_id": named}, _WHOSE)):
+        own = {call["_id"], call.get("provider_call_id")}
+        known |= own
+        if is_hidden(database, call):
+            hidden |= own
+    rest = [one for one in ids if one not in known]
+    archived = (perhaps_archived(database, rest, [], field) for field in ("_id", "provider_call_id"))
+    return hidden.union(*archived)
 
 
 @st.cache_data(ttl=15, refresh_mode="background", show_spinner=False)

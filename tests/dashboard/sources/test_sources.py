@@ -8,6 +8,7 @@ from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
 from core.adapters import sources
+from core.aggregation.rollups.refresh import archive_due
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -19,6 +20,7 @@ from core.storage.restrictions import Restriction, restrict
 from core.types import Document
 from tests.dashboard.conftest import tables_of, text_of
 from tests.hooks.example import EXAMPLE
+from tests.storage.archive.test_mover import recorded_long_ago
 
 WORDS = ["stored", "stored", "ignored", "refused", "spooled"]
 Start = Callable[..., AppTest]
@@ -109,3 +111,27 @@ def test_a_delivery_names_no_call_of_a_hidden_lead(deliveries: Database[Document
     latest = tables_of(app)[-1]
     assert [row["Call"] for row in latest if "p-2" in row["Call"]] == []
     assert "calls?call_id=p-3" in latest[4]["Call"]
+
+
+@pytest.mark.parametrize("where", ["archived", "by the source's id", "in progress"])
+def test_a_delivery_names_no_call_of_a_hidden_lead_wherever_it_is(
+    deliveries: Database[Document], start: Start, where: str
+) -> None:
+    """In the archive, stored under the agent's id, or not over yet."""
+    if where == "in progress":
+        active = {"_id": "p-2", "lead_id": "lead_hidden", "seen_at": utc_now()}
+        deliveries["active_calls"].insert_one(active)
+    else:
+        by_source = where == "by the source's id"
+        ids = {"call_id": "agents-own", "provider_call_id": "p-2"} if by_source else {"call_id": "p-2"}
+        whose = {"lead_id": "lead_hidden", "status": "failed", "direction": "inbound"}
+        then = utc_now() - timedelta(days=200)
+        recorded_long_ago(deliveries, [CallMetrics.model_validate({**ids, **whose, "start_time": then})])
+    if where == "archived":
+        archive_due(deliveries)
+        assert deliveries["calls"].count_documents({}) == 0
+    until = utc_now() + timedelta(days=9)
+    restrict(deliveries, Restriction(lead_id="lead_hidden", until=until, reason="r", by="asha"))
+    latest = tables_of(start("sources"))[-1]
+    assert [row["Call"] for row in latest if "p-2" in row["Call"]] == []
+    assert "calls?call_id=p-3" in latest[4]["Call"], "of a call that nobody has heard of"
