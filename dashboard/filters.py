@@ -167,11 +167,17 @@ def _fold_languages(known: Sequence[str]) -> None:
     """Accept codes and other spellings of languages in URLs, as calls and the API do."""
     for key in LANGUAGES:
         value = st.query_params.get(key, "")
-        folded = language_names.fold(value)
-        bound = key == "language" and value == label("language", folded)
-        # Another tool may have stored a spelling as it is.
-        if value not in known and folded in known and not bound:
-            st.query_params[key] = folded
+        meant = meant_language(value, known)
+        bound = key == "language" and value == label("language", meant)
+        if value != meant and not bound:
+            st.query_params[key] = meant
+
+
+def meant_language(value: str, known: Sequence[str]) -> str:
+    """Return which of the known languages a code or spelling means; itself if it is one, or means none."""
+    folded = language_names.fold(value)
+    # Another tool may have stored a spelling as it is.
+    return folded if value not in known and folded in known else value
 
 
 def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> None:

@@ -8,10 +8,10 @@ from core.access.permissions import Permission
 from core.aggregation.columnar.fields import METADATA, Field, Where, fields
 from core.aggregation.columnar.question import EVERYTHING, Question
 from core.models.definitions import METRICS
-from dashboard import visitor
+from dashboard import filters, visitor
 from dashboard.explore import readings
 from dashboard.filters import Selection, Window
-from dashboard.queries import explore_queries
+from dashboard.queries import cache, call_queries, explore_queries
 
 BY_LABEL = {metric.label: key for key, metric in METRICS.items()}
 NOTHING = "Nothing"
@@ -76,7 +76,18 @@ def filter_choice(window: Window) -> Where:
     ) as opened:
         if opened.open:
             _add(window, known)
-    return tuple(pair for text in chosen if (pair := _pair(text, known)))
+    return tuple(_meant(*pair) for text in chosen if (pair := _pair(text, known)))
+
+
+def _meant(field: str, value: str) -> tuple[str, str]:
+    """Return a filter with a language under the name it is stored by, however it was typed."""
+    if field != "language":
+        return field, value
+    try:
+        known = cache.ask(field, call_queries.languages).value
+    except cache.StoreAwayError:
+        return field, value  # the panels below say that the database is away
+    return field, filters.meant_language(value, known)
 
 
 def _add(window: Window, known: dict[str, Field]) -> None:

@@ -110,6 +110,18 @@ def test_a_link_narrows_to_calls_with_a_value(calls: Database[Document], start: 
     )
 
 
+@pytest.mark.parametrize("spelling", ["hi", "Hindi", "hindi"])
+def test_a_filter_by_a_language_takes_its_codes(
+    calls: Database[Document], start: Start, spelling: str
+) -> None:
+    """As a link to any page does; it was said that there are no calls."""
+    calls["calls"].update_many({"agent_version": "2.0"}, {"$set": {"language": "hindi"}})
+    app = start("questions/explore", measure="Calls", split="Agent version", only=f"Language: {spelling}")
+    assert not app.exception
+    [rows] = tables_of(app)
+    assert [(row["Agent version"], row["Calls"]) for row in rows] == [("2\\.0", "30")]
+
+
 def test_saved_views_are_links_for_everybody(calls: Database[Document], start: Start) -> None:
     """With who made them; their names are foreign text."""
     save_view(calls, "By carrier", {"measure": ["Calls"], "split": ["Carrier"]}, "asha")
