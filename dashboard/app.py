@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
@@ -22,6 +23,7 @@ from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
 from dashboard.sign_in.addresses import sign_in_path  # noqa: E402 (the path first)
 from dashboard.sign_in.door import SignedInOnly  # noqa: E402 (the path first)
+from dashboard.sign_in.pages import leading_to  # noqa: E402 (the path first)
 
 OVERVIEW = st.Page(
     ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True
@@ -134,8 +136,11 @@ def _is_signed_in() -> bool:
         theme.apply_style()
         with st.container(key="signed-out"):
             st.title("Signed out", anchor=False)
-            st.markdown("Your session has expired or was ended. Sign in to see this page.")
-            st.html(f'<a href="{sign_in_path()}">Sign in</a>')
+            st.markdown(
+                "Your session has expired or was ended. Sign in to see this page. "
+                "What was typed here and not saved has to be typed again."
+            )
+            st.html(f'<a href="{escape(leading_to(sign_in_path(), _here()))}">Sign in</a>')
         return False
     with st.sidebar.container(key="visitor"):
         st.caption(f":material/person: {formats.plain(found.name)} \N{MIDDLE DOT} {found.role.label}")
@@ -144,6 +149,13 @@ def _is_signed_in() -> bool:
                 "Sign out", key="sign-out", icon=":material/logout:", type="tertiary", on_click=visitor.leave
             )
     return True
+
+
+def _here() -> str:
+    """Return the path of the open page, with its choices."""
+    path = urlsplit(st.context.url or "").path or "/"
+    link = urlencode([(name, value) for name in st.query_params for value in st.query_params.get_all(name)])
+    return f"{path}?{link}" if link else path
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from pymongo.database import Database
 
 from core.access.roles import Role
-from core.access.users import add_user, set_password
+from core.access.users import add_user, set_password, set_role
 from core.types import Document
 from tests.dashboard.browser import opened, served
 from tests.dashboard.sign_in.asking import PASSWORD
@@ -100,3 +100,21 @@ def test_a_link_in_a_message_leads_past_the_form_once_signed_in(address: str, br
         page.get_by_role("link", name="look").click()
         expect(page).to_have_url(f"{address}/latency")
         expect(page.locator("[data-testid=stMain] h1")).to_have_text("Latency")
+
+
+def test_a_session_that_ends_while_something_is_typed_leads_back_to_its_page(
+    address: str, browser: Browser, calls_of_today: Database[Document]
+) -> None:
+    """The person is told that what was typed is gone, and signs in to the same view with the same filters."""
+    set_role(calls_of_today, "asha", Role.OPERATOR)
+    with opened(browser, f"{address}/alerts?view=Rules&rule=error_rate") as page:
+        sign_in(page)
+        page.wait_for_selector(".st-key-rule-editor")
+        calls_of_today["sessions"].delete_many({})
+        expect(page.locator("[data-testid=stMain] h1")).to_have_text("Signed out", timeout=15_000)
+        expect(page.locator(".st-key-signed-out")).to_contain_text("not saved")
+        page.get_by_role("link", name="Sign in").click()
+        expect(page).to_have_url(re.compile("/sign-in"))
+        sign_in(page)
+        page.wait_for_selector(".st-key-rule-editor")
+        assert page.url == f"{address}/alerts?view=Rules&rule=error_rate"
