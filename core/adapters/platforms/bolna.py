@@ -226,15 +226,21 @@ def _turns(latency: Payload, call: Call) -> tuple[TurnMetrics, ...]:
     waits: dict[int, dict[str, float | None]] = {}
     for name, service in (("llm", "llm"), ("tts", "synthesizer")):
         for index, part in enumerate(latency.parts(f"{service}.turns", MOST_TURNS), 1):
-            waits.setdefault(_number(part, index), {})[name] = part.milliseconds("time_to_first_token")
+            wait = part.milliseconds("time_to_first_token")
+            waits.setdefault(_number(part, index), {}).setdefault(name, wait)
     for index, part in enumerate(latency.parts("transcriber.turns", MOST_TURNS), 1):
         last = [one.milliseconds("audio_to_text_latency") for one in part.parts("turn_latency", 100)]
-        waits.setdefault(_number(part, index), {})["asr"] = first(reversed(last))
+        waits.setdefault(_number(part, index), {}).setdefault("asr", first(reversed(last)))
     found = (turn_of(call, number, known) for number, known in sorted(waits.items()) if number)
     return known_turns(found)
 
 
 def _number(part: Payload, index: int) -> int:
-    """Return a turn's number; 0 is the greeting, for which nobody waited."""
+    """Return a turn's number; 0 if nobody waited, as for the greeting and for what else was said unasked.
+
+    Bolna numbers the latter -1, and a turn that is spoken in several pieces more than once.
+    """
+    if (part.text("turn") or "").startswith("-"):
+        return 0
     number = part.count("turn")
     return index if number is None or number > MOST_TURNS else number

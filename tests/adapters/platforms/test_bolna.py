@@ -68,3 +68,19 @@ def test_a_call_that_was_stopped_while_they_talked_is_completed() -> None:
 
 def test_a_queued_call_is_none_yet() -> None:
     assert read("bolna", "queued").reports == ()
+
+
+def test_what_the_agent_says_unasked_is_no_turn() -> None:
+    """As Bolna posts it when the lead is silent: "are you still there?" has the number -1."""
+    payload = case("bolna", "completed")
+    payload["latency_data"]["synthesizer"]["turns"] = [
+        {"turn": -1, "time_to_first_token": 223},
+        {"turn": 1, "time_to_first_token": 301},
+        {"turn": -1, "time_to_first_token": 245},
+        {"turn": 2, "time_to_first_token": 307},
+        {"turn": -1, "time_to_first_token": 250},
+        {"turn": 1, "time_to_first_token": 405},
+    ]
+    delivery = bolna.read(payload)
+    assert [(turn.turn, turn.tts_ttfb_ms) for turn in delivery.turns] == [(1, 301), (2, 307)]
+    assert delivery.refused == {}
