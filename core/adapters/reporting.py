@@ -178,16 +178,21 @@ def ending(
     return facts
 
 
-def cost(currency: str, parts: Mapping[str, float | None]) -> Facts | None:
+def cost(currency: str, parts: Mapping[str, float | None], total: float | None = None) -> Facts | None:
     """Return what a call cost in a currency, by part; None if nothing is known.
 
-    Amounts above MOST_MONEY are mistakes and left out.
+    What ``total`` has above its parts is the platform's if that is not among them, else ``other``. Amounts
+    above MOST_MONEY are mistakes and left out.
     """
     known = {
         part: amount
         for part, amount in parts.items()
         if part in COST_PARTS and amount is not None and amount <= MOST_MONEY
     }
+    if total is not None and total <= MOST_MONEY:
+        rest, part = round(total - sum(known.values()), 6), "other" if "platform" in known else "platform"
+        if rest > 0 or not known:
+            known[part] = round(known.get(part, 0.0) + rest, 6)
     return {**known, "currency": currency} if known else None
 
 

@@ -213,11 +213,9 @@ def _by_whom(hung_up_by: str, end_reason: str | None) -> str | None:
 def _outcome(whole: Payload, turns: tuple[TurnMetrics, ...]) -> Facts:
     breakdown = whole.part("cost_breakdown")
     parts = {ours: breakdown.amount(theirs, _CENT) for ours, theirs in _COSTS.items()}
-    if not any(amount is not None for amount in parts.values()):
-        parts["platform"] = whole.amount("total_cost", _CENT)
     return means(turns) | {
         "total_turns": len(turns) or None,
-        "cost": cost("USD", parts),
+        "cost": cost("USD", parts, whole.amount("total_cost", _CENT)),
         "links": links(recording=whole.link("telephony_data.recording_url")),
     }
 

@@ -155,10 +155,11 @@ def _end(data: Payload) -> Facts:
 
 
 def _cost(metadata: Payload) -> Facts | None:
-    llm, platform = metadata.amount("charging.llm_price"), metadata.amount("charging.platform_price")
-    if llm is None and platform is None:
-        platform = metadata.amount("cost_fiat")
-    return cost("USD", {"llm": llm, "platform": platform})
+    parts = {
+        "llm": metadata.amount("charging.llm_price"),
+        "platform": metadata.amount("charging.platform_price"),
+    }
+    return cost("USD", parts, metadata.amount("cost_fiat"))
 
 
 def _turns(data: Payload, call: Call, start: datetime | None) -> tuple[TurnMetrics, ...]:

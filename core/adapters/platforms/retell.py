@@ -254,7 +254,7 @@ def _cost(said: Payload) -> Facts | None:
             part = _part_of((product.text("product") or "").lower())
             parts[part] = round(parts.get(part, 0.0) + amount, 6)
     whole = said.amount("call_cost.combined_cost", _CENT)
-    return cost("USD", parts or {"platform": whole})
+    return cost("USD", parts, whole)
 
 
 def _part_of(product: str) -> str:

@@ -286,12 +286,15 @@ def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[datet
 
 
 def _cost(message: Payload) -> Facts | None:
+    """Return the cost; only the total has all of it, with analysis, knowledge and voicemail detection."""
+    whole = message.amount("cost")
     for path in ("costBreakdown", "call.costBreakdown"):
         breakdown = message.part(path)
-        known = cost("USD", {ours: breakdown.amount(theirs) for ours, theirs in _COSTS.items()})
-        if known:
-            return known
-    return None
+        parts = {ours: breakdown.amount(theirs) for ours, theirs in _COSTS.items()}
+        if cost("USD", parts):
+            total = breakdown.amount("total")
+            return cost("USD", parts, whole if total is None else total)
+    return cost("USD", {}, whole)
 
 
 def _usage(message: Payload) -> list[Facts]:

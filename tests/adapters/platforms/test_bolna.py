@@ -84,3 +84,11 @@ def test_what_the_agent_says_unasked_is_no_turn() -> None:
     delivery = bolna.read(payload)
     assert [(turn.turn, turn.tts_ttfb_ms) for turn in delivery.turns] == [(1, 301), (2, 307)]
     assert delivery.refused == {}
+
+
+def test_the_cost_of_a_transfer_is_part_of_the_calls() -> None:
+    payload = case("bolna", "completed")
+    payload["cost_breakdown"]["transfer_cost"] = 3.6
+    payload["total_cost"] = 16.0
+    cost = dollars(facts_of(bolna.read(payload).reports[0])["cost"])
+    assert (cost["other"], round(sum(cost.values()), 6)) == (0.036, 0.16)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.adapters.cases import dollars, facts, read
+from core.adapters.platforms import elevenlabs
+from tests.adapters.cases import case, dollars, facts, facts_of, read
 
 
 def test_a_conversation_is_told_whole() -> None:
@@ -60,3 +61,10 @@ def test_a_call_that_was_never_taken_has_the_moment_of_its_failure() -> None:
 
 def test_the_audio_of_a_call_is_not_kept() -> None:
     assert read("elevenlabs", "audio").reports == ()
+
+
+def test_the_price_of_the_model_alone_is_not_that_of_the_call() -> None:
+    payload = case("elevenlabs", "completed")
+    payload["data"]["metadata"] |= {"cost_fiat": 0.1234, "charging": {"llm_price": 0.03}}
+    cost = facts_of(elevenlabs.read(payload).reports[0])["cost"]
+    assert dollars(cost) == {"llm": 0.03, "platform": 0.0934}

@@ -79,3 +79,10 @@ def test_a_transfer_is_told_while_the_call_goes_on() -> None:
 def test_a_call_without_an_id_is_refused_by_name() -> None:
     with pytest.raises(RefusedDeliveryError, match=r"call\.call_id is missing"):
         retell.read({"event": "call_ended", "call": {"call_status": "ended"}})
+
+
+def test_a_charge_without_a_product_is_part_of_the_cost() -> None:
+    payload = case("retell", "completed")
+    payload["call"]["call_cost"]["combined_cost"] = 34.0
+    cost = dollars(facts_of(retell.read(payload).reports[0])["cost"])
+    assert round(sum(cost.values()), 6) == 0.34

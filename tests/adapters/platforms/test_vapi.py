@@ -4,7 +4,7 @@ import pytest
 
 from core.adapters.delivery import RefusedDeliveryError
 from core.adapters.platforms import vapi
-from tests.adapters.cases import case, dollars, facts, read
+from tests.adapters.cases import case, dollars, facts, facts_of, read
 
 
 def test_a_call_that_ended_is_told_whole() -> None:
@@ -118,3 +118,19 @@ def test_one_wrong_figure_does_not_cost_the_others() -> None:
     assert delivery.turns[0].tts_ttfb_ms == 180
     cost = delivery.reports[0].facts.model_dump()["cost"]
     assert cost["origins"]["tts"]["amount"] == 0.037
+
+
+def test_what_the_total_has_above_its_parts_is_part_of_the_cost() -> None:
+    """Voicemail detection and analysis, as in a call that a mailbox took: a fifth of what Vapi charged."""
+    message = case("vapi", "completed")["message"]
+    parts = {"stt": 0.0091, "llm": 0.0031, "tts": 0, "vapi": 0.0424, "chat": 0, "total": 0.069}
+    analysis = {"summary": 0, "successEvaluation": 0.0001}
+    message["costBreakdown"] = parts | {"voicemailDetectionCost": 0.0142, "analysisCostBreakdown": analysis}
+    cost = dollars(facts_of(vapi.read({"message": message}).reports[0])["cost"])
+    assert (cost["other"], round(sum(cost.values()), 6)) == (0.0144, 0.069)
+
+
+def test_a_cost_that_is_not_broken_down_is_not_lost() -> None:
+    message = case("vapi", "completed")["message"] | {"cost": 0.069}
+    message["costBreakdown"] = None
+    assert dollars(facts_of(vapi.read({"message": message}).reports[0])["cost"]) == {"platform": 0.069}
