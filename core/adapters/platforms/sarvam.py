@@ -1,8 +1,9 @@
-"""Sarvam Voice Agents: the webhooks of a deployment (an inbound call) and of a campaign (an attempt).
+"""Sarvam: the webhooks of a deployment (an inbound call), a campaign and an instant outbound call (attempts).
 
-Fields are those of docs.sarvam.ai/voice-agents/api/deployments/webhooks/webhook-payload and of the campaign's
-webhook payload next to it. Neither says who ended a call, nor its cost; times are in UTC. ``executed_at`` of
-an attempt is taken for its end, as in the published example.
+Fields are those of docs.sarvam.ai/voice-agents/api/deployments/webhooks/webhook-payload, of the campaign's
+webhook payload next to it, and of docs.sarvam.ai/api-reference/instant-outbound/webhook-payload. None says
+who ended a call, nor its cost; times are in UTC. ``executed_at`` of an attempt is taken for its end, as in
+the published example. An instant outbound call has no times.
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,9 @@ def read(payload: Mapping[str, Any]) -> Delivery:
         whole.part(path)
         for path in ("initial_agent_variables", "final_agent_variables", "output_agent_variables", "metadata")
     )
+    whole.withhold("channel_info.user_phone_number", "channel_info.agent_phone_number")
+    whole.known("channel_info", "webhook_config")
+    own += (whole.part("webhook_config.metadata"),)
     call = call_of(
         whole,
         NAME,
@@ -50,8 +54,18 @@ def read(payload: Mapping[str, Any]) -> Delivery:
         "interaction_id",
     )
     facts = _facts(whole) | own_fields(*own)
-    event = "campaign attempt" if facts["direction"] == "outbound" else "deployment call"
+    instant = "instant attempt" if _outcome(whole) else "deployment call"
+    event = "campaign attempt" if _is_of_campaign(whole) else instant
     return told(whole, call, Word(event, ANALYSED, facts, facts["end_time"], final=True, live="ended"))
+
+
+def _is_of_campaign(whole: Payload) -> bool:
+    return whole.text("connectivity_status") is not None or whole.text("campaign_id") is not None
+
+
+def _outcome(whole: Payload) -> str | None:
+    """Return whether an attempt connected; None for a call of a deployment, which came in."""
+    return whole.text("connectivity_status") or whole.text("status")
 
 
 def ending_of_connectivity(status: str, reason: str | None) -> str | None:
@@ -65,19 +79,18 @@ def ending_of_connectivity(status: str, reason: str | None) -> str | None:
 def _facts(whole: Payload) -> Facts:
     seconds = whole.seconds("duration")
     end = whole.moment("end_datetime") or whole.moment("executed_at")
-    connectivity = whole.text("connectivity_status")
-    outbound = connectivity is not None or whole.text("campaign_id") is not None
+    outcome = _outcome(whole)
     known: Facts = {
         "start_time": whole.moment("start_datetime") or began(end, seconds or 0.0),
         "end_time": end,
-        "direction": "outbound" if outbound else "inbound",
+        "direction": "outbound" if outcome or _is_of_campaign(whole) else "inbound",
         "agent": whole.text("app_id"),
         "agent_version": whole.text("app_version", 64),
         "campaign": whole.text("campaign_id"),
         "attempt": whole.count("retry_attempt") or None,
         "provider_call_id": whole.identifier("interaction_id") or whole.identifier("attempt_id"),
     }
-    return known | _end(whole, connectivity or "connected", seconds)
+    return known | _end(whole, outcome or "connected", seconds)
 
 
 def _end(whole: Payload, connectivity: str, seconds: float | None) -> Facts:

@@ -34,3 +34,20 @@ def test_a_call_that_came_in_is_told() -> None:
 def test_an_attempt_that_did_not_connect(name: str, end_reason: str, status: str) -> None:
     told = facts("sarvam", name)
     assert (told["end_reason"], told["status"]) == (end_reason, status)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "end_reason"),
+    [
+        ("instant_connected", "completed", None),
+        ("instant_no_answer", "no_answer", "no_answer"),
+        ("instant_failed", "failed", "carrier_failed"),
+    ],
+)
+def test_an_instant_outbound_call_is_no_answered_call_that_came_in(
+    name: str, status: str, end_reason: str | None
+) -> None:
+    delivery, told = read("sarvam", name), facts("sarvam", name)
+    assert (told["direction"], told["status"], told.get("end_reason")) == ("outbound", status, end_reason)
+    assert (delivery.reports[0].call_id, told["lead_id"]) == ("ours-61", "L-81")
+    assert delivery.unknown == ()
