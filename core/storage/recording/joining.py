@@ -33,6 +33,7 @@ COMPARED_AT_ONCE = 5_000
 CLOSED_AT_ONCE = 1_000
 GIVEN_UP_AFTER = timedelta(days=7)
 """How long after its last report a call known only to one source is still compared with others."""
+_MOMENTS = frozenset({"start_time", "answered_at", "end_time"})
 _TRIES = 20
 _MOST_ALIKE = 10
 
@@ -233,8 +234,8 @@ def _never_ended(database: Database[Document], before: datetime) -> Sequence[Cal
 
 def _of_source(row: Document) -> CallReport:
     recorded_at = row["recorded_at"].as_datetime()
-    starts = [one["facts"]["start_time"] for one in row["sources"].values() if "start_time" in one["facts"]]
-    return _lost(recorded_at, start=min(starts, default=recorded_at), about=row)
+    known = [one["facts"][name] for one in row["sources"].values() for name in _MOMENTS & one["facts"].keys()]
+    return _lost(recorded_at, start=min(known, default=recorded_at), about=row)
 
 
 def _lost(at: datetime, *, about: Document, **times: object) -> CallReport:

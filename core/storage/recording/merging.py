@@ -290,8 +290,7 @@ def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
     mixed in one call would contradict each other.
     """
     if not _is_lost(sources):
-        # The monitor only guessed, for want of anything better.
-        sources = {name: said for name, said in sources.items() if said["role"] != Role.MONITOR}
+        sources = _without_guesses(sources)
     sources = {name: {**said, "facts": _whole(_current(said))} for name, said in sources.items()}
     talk, line = _by_precedence(sources, _TALK), _by_precedence(sources, _LINE)
     names = {name for one in sources.values() for name in one["facts"]}
@@ -302,6 +301,18 @@ def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
     yield from _together(_TIMES, talk)
     yield from _together(_ENDING, _known_endings_first(talk)[:1])
     yield from _cost(talk, line)
+
+
+def _without_guesses(sources: Sources) -> Sources:
+    """Return the sources without what the monitor guessed, except for the start if nobody else knows one."""
+    others = {name: said for name, said in sources.items() if said["role"] != Role.MONITOR}
+    if any("start_time" in said["facts"] for said in others.values()):
+        return others
+    return others | {
+        name: {**said, "facts": {"start_time": said["facts"]["start_time"]}}
+        for name, said in sources.items()
+        if name not in others and "start_time" in said["facts"]
+    }
 
 
 def _current(said: Mapping[str, Any]) -> Document:

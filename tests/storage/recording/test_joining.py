@@ -18,7 +18,7 @@ from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.storage.server.connection import server_time
 from core.types import Document
-from tests.storage.recording.test_merging import agents, report
+from tests.storage.recording.test_merging import START, agents, report, stored
 
 LONG_AGO = timedelta(hours=1)
 
@@ -245,3 +245,19 @@ def test_a_call_with_a_value_that_no_call_can_have_is_closed_with_the_others(
     named = [line.__dict__["id"] for line in caplog.records if "cannot be read" in line.getMessage()]
     assert sorted(named) == ["n" * 300, "none"]
     assert mark_lost(database) == 0
+
+
+def test_a_call_whose_start_nobody_knows_counts_with_its_outcome(database: Database[Document]) -> None:
+    """As Exotel reports one that was not answered; it was found lost again every quarter of an hour."""
+    end = START + timedelta(seconds=40)
+    write(database, [Record.now(report("exotel", "carrier", 50, end_time=end, status="no_answer"))])
+    assert stored(database)["state"] == "open"
+    database[CALLS].update_many({}, {"$set": {"recorded_at": Timestamp(1_600_000_000, 0)}})
+    assert mark_lost(database) == 1
+    call = stored(database)
+    assert (call["state"], call["status"], call["start_time"]) == ("ended", "no_answer", end)
+    assert "end_reason" not in call
+    database[CALLS].update_many({}, {"$set": {"recorded_at": Timestamp(1_600_000_000, 0)}})
+    assert mark_lost(database) == 0
+    write(database, [Record.now(report("vapi", "platform", 60, start_time=START))])
+    assert stored(database)["start_time"] == START
