@@ -216,8 +216,30 @@ def _outcome(whole: Payload, turns: tuple[TurnMetrics, ...]) -> Facts:
     return means(turns) | {
         "total_turns": len(turns) or None,
         "cost": cost("USD", parts, whole.amount("total_cost", _CENT)),
+        "usage": _usage(whole.part("usage_breakdown")) or None,
         "links": links(recording=whole.link("telephony_data.recording_url")),
     }
+
+
+def _usage(used: Payload) -> list[Facts]:
+    """Return what was used of the models, step by step (conversation, extraction …), and of the voice."""
+    steps = used.get("llm_usage_breakdown")
+    found: list[Facts] = []
+    for name, content in steps.items() if isinstance(steps, Mapping) else ():
+        if isinstance(content, Mapping):
+            step = used.inner(f"llm_usage_breakdown.{name}", content)
+            provider, model = step.text("provider"), step.text("model")
+            model = model.removeprefix(f"{provider}/") if model else None
+            tokens = {"input_tokens": step.count("input"), "output_tokens": step.count("output")}
+            found.append({"kind": "llm", "provider": provider, "model": model, **tokens})
+    for kind, name, field, amount in (
+        ("tts", "synthesizer", "characters", used.count("synthesizer_characters")),
+        ("asr", "transcriber", "audio_seconds", used.seconds("transcriber_duration")),
+    ):
+        if amount is not None:
+            service = {"provider": used.text(f"{name}_provider"), "model": used.text(f"{name}_model")}
+            found.append({"kind": kind, **service, field: amount})
+    return [{name: value for name, value in one.items() if value is not None} for one in found]
 
 
 def _turns(latency: Payload, call: Call) -> tuple[TurnMetrics, ...]:

@@ -137,6 +137,7 @@ def _facts(data: Payload, start: datetime | None, turns: tuple[TurnMetrics, ...]
             ),
             "metadata": None if direction else {"channel": "web"},
             "cost": _cost(metadata),
+            "usage": _usage(metadata.part("charging")) or None,
             "total_turns": len(turns) or None,
             "interruptions": sum(turn.interrupted for turn in turns) if turns else None,
         }
@@ -160,6 +161,31 @@ def _cost(metadata: Payload) -> Facts | None:
         "platform": metadata.amount("charging.platform_price"),
     }
     return cost("USD", parts, metadata.amount("cost_fiat"))
+
+
+def _usage(charging: Payload) -> list[Facts]:
+    """Return what was used of the models, the voice and the transcription."""
+    path = "llm_usage.irreversible_generation.model_usage"
+    models = charging.get(path)
+    found: list[Facts] = []
+    for model, content in models.items() if isinstance(models, Mapping) else ():
+        if isinstance(content, Mapping):
+            used = charging.inner(path, content)
+            fresh, written, cached = (
+                used.count(f"{name}.tokens") for name in ("input", "input_cache_write", "input_cache_read")
+            )
+            known = [tokens for tokens in (fresh, written, cached) if tokens is not None]
+            tokens = {"input_tokens": sum(known) if known else None, "cached_tokens": cached}
+            output = used.count("output_total.tokens")
+            found.append({"kind": "llm", "model": str(model)[:128], **tokens, "output_tokens": output})
+    characters = charging.count("tts_usage.total_characters")
+    seconds = charging.seconds("asr_usage.total_audio_input_seconds")
+    model = charging.text("tts_usage.primary_tts_model")
+    if characters is not None:
+        found.append({"kind": "tts", "provider": NAME, "model": model, "characters": characters})
+    if seconds is not None:
+        found.append({"kind": "asr", "provider": NAME, "audio_seconds": seconds})
+    return [{name: value for name, value in one.items() if value is not None} for one in found]
 
 
 def _turns(data: Payload, call: Call, start: datetime | None) -> tuple[TurnMetrics, ...]:

@@ -92,3 +92,36 @@ def test_the_cost_of_a_transfer_is_part_of_the_calls() -> None:
     payload["total_cost"] = 16.0
     cost = dollars(facts_of(bolna.read(payload).reports[0])["cost"])
     assert (cost["other"], round(sum(cost.values()), 6)) == (0.036, 0.16)
+
+
+def test_what_was_used_of_models_and_voice_is_told() -> None:
+    payload = case("bolna", "completed")
+    payload["usage_breakdown"] = {
+        "llmTokens": 0,
+        "llm_usage_breakdown": {
+            "hangup": None,
+            "conversation": {
+                "input": 34553,
+                "output": 270,
+                "model": "azure/gpt-4.1-mini",
+                "provider": "azure",
+            },
+        },
+        "synthesizer_characters": 519,
+        "synthesizer_model": "eleven_turbo_v2_5",
+        "synthesizer_provider": "elevenlabs",
+        "transcriber_duration": 68.4,
+        "transcriber_provider": "deepgram",
+    }
+    delivery = bolna.read(payload)
+    assert (delivery.refused, delivery.unknown) == ({}, ())
+    llm, tts, asr = facts_of(delivery.reports[0])["usage"]
+    assert llm == {
+        "kind": "llm",
+        "provider": "azure",
+        "model": "gpt-4.1-mini",
+        "input_tokens": 34553,
+        "output_tokens": 270,
+    }
+    assert (tts["provider"], tts["model"], tts["characters"]) == ("elevenlabs", "eleven_turbo_v2_5", 519)
+    assert (asr["provider"], asr["audio_seconds"]) == ("deepgram", 68.4)

@@ -68,3 +68,28 @@ def test_the_price_of_the_model_alone_is_not_that_of_the_call() -> None:
     payload["data"]["metadata"] |= {"cost_fiat": 0.1234, "charging": {"llm_price": 0.03}}
     cost = facts_of(elevenlabs.read(payload).reports[0])["cost"]
     assert dollars(cost) == {"llm": 0.03, "platform": 0.0934}
+
+
+def test_what_was_used_of_models_and_voice_is_told() -> None:
+    payload = case("elevenlabs", "completed")
+    payload["data"]["metadata"]["charging"] |= {
+        "llm_usage": {
+            "irreversible_generation": {
+                "model_usage": {
+                    "gemini-2.5-flash": {
+                        "input": {"tokens": 17898, "price": 0.04},
+                        "input_cache_read": {"tokens": 27776, "price": 0.03},
+                        "input_cache_write": {"tokens": 0, "price": 0},
+                        "output_total": {"tokens": 543, "price": 0.01},
+                    }
+                }
+            }
+        },
+        "tts_usage": {"primary_tts_model": "eleven_v3_conversational", "total_characters": 900},
+        "asr_usage": {"total_audio_input_seconds": 61.5},
+    }
+    llm, tts, asr = facts_of(elevenlabs.read(payload).reports[0])["usage"]
+    assert (llm["model"], llm["input_tokens"]) == ("gemini-2.5-flash", 45_674)
+    assert (llm["cached_tokens"], llm["output_tokens"]) == (27_776, 543)
+    assert (tts["model"], tts["characters"]) == ("eleven_v3_conversational", 900)
+    assert asr["audio_seconds"] == 61.5
