@@ -1,8 +1,9 @@
 """Exotel: status callbacks, the request of a Passthru applet, and call details as the API returns them.
 
 Fields are those of developer.exotel.com/docs/voice-v1/api-reference/status-callback (its events ``answered``
-and ``terminal``), of the support article on the Passthru applet, and of call details (``Call.Price``,
-``Call.Duration``). Times are Indian local time without a zone; amounts are in rupees.
+and ``terminal``), of developer.exotel.com/docs/campaigns/api-reference/webhooks, of the support article on
+the Passthru applet, and of call details (``Call.Price``, ``Call.Duration``). Times are Indian local time,
+with a zone only in campaigns; amounts are in rupees.
 
 ``From`` is the number dialled first. A Passthru is sent in the middle of a call, and its ``EndTime`` is
 always 1970-01-01 05:30:00.
@@ -48,6 +49,15 @@ _ENDINGS = {
 }
 _ON_ITS_WAY = {"queued": None, "ringing": RINGING, "in-progress": ANSWERED}
 _NO_END = "1970-01-01"
+_OF_CAMPAIGN = {
+    "call_sid": "CallSid",
+    "status": "Status",
+    "number": "To",
+    "date_created": "DateCreated",
+    "date_updated": "DateUpdated",
+    "campaign_sid": "campaign",
+}
+"""Fields of a campaign's call status callback, and what the same are called elsewhere."""
 
 
 def read(payload: Mapping[str, Any]) -> Delivery:
@@ -56,6 +66,9 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     Raises:
         RefusedDeliveryError: it does not name a call.
     """
+    if "campaign_sid" in payload and "CallSid" not in payload:
+        renamed = {_OF_CAMPAIGN.get(name, name): value for name, value in payload.items()}
+        payload = {"Direction": "outbound", **renamed}
     priced = isinstance(payload.get("Call"), Mapping)
     whole = Payload(unwrapped(payload, "Call"))
     whole.withhold("From", "To", "CallFrom", "CallTo", "DialWhomNumber", "PhoneNumber", "ForwardedFrom")

@@ -76,3 +76,12 @@ def test_a_phone_number_is_never_our_own_id(number: str) -> None:
     assert told.call_id == payload["CallSid"]
     assert not told.known_call
     assert number[-10:].replace(" ", "") not in told.model_dump_json().replace(" ", "")
+
+
+def test_a_call_of_a_campaign_is_told() -> None:
+    told = facts("exotel", "campaign")
+    assert (told["direction"], told["status"], told["campaign"]) == ("outbound", "no_answer", "camp-x")
+    assert (told["provider_call_id"], told["start_time"].isoformat()) == (
+        "EX-71",
+        "2026-11-02T05:30:00+00:00",
+    )
