@@ -17,6 +17,7 @@ from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
+from tests.dashboard.alerts.test_alerts import keep
 from tests.dashboard.browser import opened, scrolled_to, served
 from tests.dashboard.conftest import make_call
 
@@ -215,6 +216,19 @@ def test_tables_are_not_cut_off_on_a_laptop(
                     f".st-key-chart-{panel} [data-testid=stMarkdownContainer]:has(table)"
                 ).first
                 assert box.evaluate("it => it.scrollWidth <= it.clientWidth"), (path, width)
+
+
+def test_an_alert_named_by_one_long_word_leaves_room_for_its_figures(
+    calls_of_today: Database[Document], tmp_path: Path, browser: Browser
+) -> None:
+    keep(calls_of_today, "verylongword" * 12, current_value=12.0, threshold_value=5.0)
+    with served(tmp_path) as address, opened(browser, address) as page:
+        table = page.locator(".st-key-active-alerts [data-testid=stMarkdownContainer]:has(table)").first
+        table.wait_for()
+        for width in (1201, 1366):
+            page.set_viewport_size({"width": width, "height": 768})
+            page.wait_for_timeout(300)
+            assert table.evaluate("it => it.scrollWidth <= it.clientWidth"), width
 
 
 def test_the_table_behind_a_chart_downloads(looked_at: str, browser: Browser) -> None:
