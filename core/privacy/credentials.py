@@ -11,14 +11,16 @@ _CLOUD_KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,}|gh[pousr]_\w{30,}"
     r"|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[a-z]-[\w-]{10,}|xapp-[\w-]{20,}"
     r"|(?:sk|rk|pk|rzp)_(?:live|test)_\w{8,}"
-    r"|sk-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|npm_\w{30,}|AC[0-9a-f]{32}(?![0-9a-f])"
+    r"|sk-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|npm_\w{30,}|GOCSPX-[\w-]{20,}"
+    # Twilio: an account, with its token.
+    r"|AC[0-9a-f]{32}(?![0-9a-f])(?:(?:[\"']?\s?[:,]\s?[\"']?)[0-9a-f]{32}(?![0-9a-f]))?"
     # Speech and language models: Groq, ElevenLabs, Hugging Face, Together, Fireworks, Perplexity …
     r"|gsk_[A-Za-z0-9]{30,}|sk_[A-Za-z0-9_]{24,}|hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z]{30,}|tgp_v1_[\w-]{30,}"
     r"|fw_[A-Za-z0-9]{20,}|fpk_[A-Za-z0-9]{20,}|pplx-[A-Za-z0-9]{30,}|xai-[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{30,}"
     r"|csk-[a-z0-9]{30,}|nvapi-[\w-]{40,}|esecret_[A-Za-z0-9]{20,}|pa-[\w-]{40,}|jina_[A-Za-z0-9_-]{40,}"
     r"|pcsk_\w{30,}|lsv2_[a-z]{2}_[0-9a-f]{32}(?:_[0-9a-f]{10})?|[ps]k-lf-[0-9a-f-]{30,}"
     # Telephony, media and messages: Twilio, SignalWire, Telnyx, Retell, Telegram, Meta, Mailgun, Brevo …
-    r"|SK[0-9a-f]{32}(?![0-9a-f])|P(?:T|SK)[0-9a-f]{40,}|KEY[0-9A-F]{32}_\w{10,}"
+    r"|SK[0-9a-f]{32}(?![0-9a-f])(?::[A-Za-z0-9]{32}(?![A-Za-z0-9]))?|P(?:T|SK)[0-9a-f]{40,}|KEY[0-9A-F]{32}_\w{10,}"
     r"|key_[0-9a-f]{24,}|key-[0-9a-f]{32}"
     r"|(?:(?<=/)bot)?\d{8,10}:AA[\w-]{32,34}|EAA[A-Za-z0-9]{50,}|xkeysib-[0-9a-f]{64}-\w{16}|xsmtpsib-[0-9a-f-]{60,}"
     r"|re_[A-Za-z0-9]{6,}_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{20,}|sntrys_[\w+/=-]{30,}|gl(?:sa|c)_[\w=-]{30,}"
@@ -33,7 +35,7 @@ SHORTEST_KEY = 16
 CLOUD_KEY_MARK = re.compile(
     r"A(?:[KS]IA|Iza|C[0-9a-f])|ya29\.|_(?:live|test|pat|org|v1|api|secret)_|[a-z](?:at|lpat|lx|ai|sk|api|it|app|ypi)-|sk-|SG\.|hvs\."
     r"|xox|(?:sk|hf|fw|fpk|8|key|re|sec|rys|sa|lc|sbp|ntn|secret|jina|npm|gh[pousr]|lsv2|hp(?:at|ss|ca|pa))_"
-    r"|[ps]k-|pa-|key-|SK[0-9a-f]|PT[0-9a-f]|PSK|KEY|:AA|EAA|ib-|dapi|NR[AJI]|ATATT|1000\."
+    r"|[ps]k-|pa-|key-|SK[0-9a-f]|PT[0-9a-f]|PSK|KEY|CSPX-|:AA|EAA|ib-|dapi|NR[AJI]|ATATT|1000\."
 )
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(bearer\s+)(?!\[)[\w.~+/=-]{6,}", re.IGNORECASE)

@@ -63,8 +63,8 @@ _PIECES = {
 }
 """Words, without the signs around them, that a longer mark begins with."""
 _NOT_A_LETTER = re.compile(r"[^a-z\u0900-\u0963]+")
-_OPTIONS = ("-u", "--user", "--proxy-user")
-"""Of a command line, before a name with its password."""
+_OPTIONS = ("-u", "--user", "--proxy-user", "-p", "-a")
+"""Of a command line, before a password or a name with one."""
 _DULL = re.compile(r"[0-9.,:;/()+-]{1,15}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _UUID = re.compile(r"(?<![\w-])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![\w-])")
 _DASHES_IN_UUID = 4
@@ -149,7 +149,9 @@ def told_by_word(word: str) -> int:
         told = sum(field for field, pattern in _MARKS if pattern.search(low) is not None)
     for piece in {*_NOT_A_LETTER.split(low)} & _PIECES.keys():
         told |= _PIECES[piece]
-    if low.startswith(_OPTIONS) or (len(word) >= SHORTEST_KEY and CLOUD_KEY_MARK.search(word) is not None):
+    if low.lstrip("\"'[(").startswith(_OPTIONS) or (
+        len(word) >= SHORTEST_KEY and CLOUD_KEY_MARK.search(word) is not None
+    ):
         told |= SECRET & _ONE
     if TITLE_MARK.search(word) is not None:
         told |= PEOPLE & _ONE

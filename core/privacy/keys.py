@@ -79,7 +79,7 @@ _SECRET_ANYWHERE = re.compile(
 )
 _CODES = frozenset({"otp", "otps", "mpin", "tpin", "upin", "cvv", "cvc", "pwd", "totp", "csrf", "jwt", "dsn"})
 """Codes that are never quantities."""
-_SECRET_LAST = _CODES | {"creds", "token", "pin", "pins", "pass", "auth", "signature", "sig", "jwts"}
+_SECRET_LAST = _CODES | {"creds", "token", "pin", "pins", "pass", "pw", "auth", "signature", "sig", "jwts"}
 _SECRET_END = re.compile(
     r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$|passkeys?$"
     r"|(?:verification|security|login|signin|confirmation|activation|recovery|backup|auth|[m2]fa|twofa|factor)codes?$"

@@ -9,10 +9,10 @@ from core.privacy.kinds import ESCAPED, behind
 # By first letters: without regard to case, each alternative is tried at each place.
 _NAME = (
     r"auth|bearer|c(?:ode|ookie|red(?:ential|s)|srf|v[vc])|d(?:igits|sn|tmf)|j(?:sessionid|wt)|key|otp"
-    r"|p(?:ass|in|wd)|s(?:ecret|id|ig)|token|webhook[_-]?url|पासवर्ड|ओटीपी"
+    r"|p(?:ass|in|wd?)|s(?:ecret|id|ig)|token|webhook[_-]?url|पासवर्ड|ओटीपी"
 )
 NAME_MARK = re.compile(
-    r"pass|pwd|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|o t p|pin|cv[vc]|credential|cookie"
+    r"pass|pw|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|o t p|pin|cv[vc]|credential|cookie"
     r"|bearer|sid|jsession|webhook|creds|digits|dtmf|ओटीपी|ओ टी पी|पिन|पासवर्ड"
 )
 _FIRST_WORD = (
@@ -90,6 +90,15 @@ _ON_COMMAND_LINE = re.compile(
     re.IGNORECASE,
 )
 _USER_ON_COMMAND_LINE = re.compile(r"(?<!\S)(-u|--(?:proxy-)?user)([ =][\"']?)[^\s:\"']{1,64}:[^\s\"']+")
+_ARGUMENTS = r"[\s\"',]++(?:[^\n|;&]{0,200}?[\s\"',])?"
+_OF_TOOL = re.compile(
+    rf"(?<![\w-])((?:(?:mysql|mariadb)[\w-]{{0,20}}{_ARGUMENTS}-p(?!assword\b|ort\b)(?=[^\s\"',-])"
+    rf"|(?:sshpass|mongo(?:sh|dump|restore|export|import|files|stat|top)?"
+    rf"|(?:docker|podman|nerdctl|buildah|skopeo|helm[\s\"',]++registry)[\s\"',]++login){_ARGUMENTS}-p[\s\"',]++"
+    rf"|sshpass{_ARGUMENTS}-p|redis-cli{_ARGUMENTS}-a[\s\"',]++|curl{_ARGUMENTS}-u(?=[^\s\"':]+:)))"
+    r"(?!\[masked\])(?:(?<=\")[^\"\n]++|(?<=')[^'\n]++|[^\s\"',]++)"
+)
+"""Options that are a password's with these tools, and anything else's with others."""
 _PAIR = re.compile(
     r"(?P<is>\b(?:name|key|field|header|type|slot)[\"']?\s*+[:=]\s*+[\"']"
     rf"(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']\s*+,?\s*+[\"']?value[\"']?\s*+[:=]\s*+"
@@ -97,6 +106,19 @@ _PAIR = re.compile(
     r"(?P<value>\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\d[\d.]*+)",
     re.IGNORECASE,
 )
+_POSITIONAL = re.compile(r"(?:\s{0,4}+,\s{0,40}+b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'))*+")
+"""Further arguments of a call, such as the password after the user in ``HTTPBasicAuth('neha', '…')``."""
+_OF_BOTH = re.compile(r"(?:credential|cred)s?\Z", re.IGNORECASE)
+_SECOND = re.compile(
+    rf"(?:\s{{0,4}}+/\s{{0,4}}+|(?<=,)[ \t]{{1,4}}+)(?![\w-]{{1,40}}[=:])(?:{_TAIL})++", re.IGNORECASE
+)
+"""The password after a user, as in ``credentials: neha / …``."""
+_KEY_SAID = re.compile(
+    r"\b((\w{1,20}[ _-]key)(?:\s*+[:=]\s*+|\s+(?:(?:is|was)\s+)?))(?=[^\s\d]*\d)(?=[^\sA-Za-z]*[A-Za-z])"
+    r"[\w.~+=-]{20,}+(?![\w:/@])",
+    re.IGNORECASE,
+)
+"""After the name of a service: ``azure key 0a1b…``."""
 _SAID_TOO = re.compile(
     r"\b((?:(?:api|access|auth|secret|session|refresh|private)[ _-]key|(?:\w{1,20}[ _-])?(?:token|secret))\s+"
     r"(?:(?:is|was|hai)\s+(?=[\w.~+=-]{6})|(?=[\w.~+=-]{20})))"
@@ -104,7 +126,7 @@ _SAID_TOO = re.compile(
     re.IGNORECASE,
 )
 """In a sentence only what looks made by chance, since other words may stand there as well."""
-_SAID_TOO_MARKS = ("token ", "secret ", "key ")
+_SAID_TOO_MARKS = ("token ", "secret ", "key ", "key:", "key=")
 _MEASURED = re.compile(r"(?:token|auth|key|sig(?:nature)?)\Z", re.IGNORECASE)
 _NO_SECRET = frozenset({"true", "false", "none", "null", "nil", "required", "missing", "invalid", "expired"})
 
@@ -171,16 +193,37 @@ _OF_CODES = (_codes(_CODES), _codes(f"{_CODES}|{_CODES_IN_FULL}"))
 """Without the long names, and with them: each name is tried at each word."""
 _NOT_SAID = (
     r"(?:required|requested|invalid|expired|incorrect|correct|wrong|missing|too|not|set|empty|weak|valid|the|an?|"
-    r"reset|changed|being|now|only|never|also|same|hashed|encrypted)"
+    r"reset|changed|being|now|only|never|also|same|hashed|encrypted|stored|kept|managed|needed|optional|mandatory"
+    r"|unchanged|updated|rotated|shared|sent|set|masked|hidden|blank|unknown|known|already|available|ok|in|on|at|by)"
 )
 _SAID = re.compile(
-    rf"\b(pass(?:word|code|phrase)\s+(?:is|was|hai)\s+)(?!{_NOT_SAID}\b|\[)"
+    r"\b(pass(?:word|code|phrase)(?:\s+(?:is|was|hai)\s+"
+    r"|\s+(?:for|of)\s+(?:[^\s:=]{1,40}\s+){0,3}?[^\s:=]{1,40}(?:\s*+[:=]\s*+|\s+(?:is|was|hai)\s+)))"
+    rf"(?!{_NOT_SAID}\b|\[)"
     r"(?:\"[^\"\n]++\"|'[^'\n]++'|[^\s\"',;]{4,})",
     re.IGNORECASE,
 )
 _AUTH_OF_MAIL = re.compile(
     r"\b(AUTH (?:PLAIN|LOGIN|XOAUTH2))(?: (?!PLAIN|LOGIN|CRAM|XOAUTH)[A-Za-z0-9+/=]{4,}+){1,2}"
 )
+_LOGIN = re.compile(
+    r"\b(USER[ =]\S{1,64}[\s\x01-\x03][^\0]{0,160}?\bPASS "
+    r"|(?i:machine\s++\S{1,64}|default)\s++(?i:login)\s++\S{1,64}\s++(?:account\s++\S{1,64}\s++)?password\s++"
+    r"|(?i:login|user)\s++\S{1,64}\s++(?i:password|passwd)\s++(?=\S{0,64}\d)|(?:requirepass|masterauth)\s++[\"']?)"
+    rf"(?!\[|(?i:{_NOT_SAID}|is|was|for|and|or|to)\b)[^\s\"',\x01-\x03]++"
+)
+"""In protocols and files that have no signs: POP and FTP, .netrc, the configuration of Redis."""
+_AUTH_OF_REDIS = re.compile(
+    r"((?:^|[\"'`>]|\bredis\S{0,20}|(?<=[\x01-\x03])) ?[\"']?(?:AUTH|auth(?=\"))[\"']? [\"']?)"
+    r"(?:[\w.-]{1,40}[\"']? [\"']?)?"
+    r"(?!\[|(?i:ok|failed|failure|error|errors|required|success|successful|succeeded|denied|rejected|refused|timeout"
+    r"|plain|login|xoauth2|oauthbearer|ntlm|cram-md5|tls|ssl|disabled|enabled|complete|completed|done|started|token"
+    r"|header|service|mode|check|expired|invalid|missing|middleware|module|server|command|request|step|flow|phase"
+    r"|password|called|with|without|user)\b)"
+    r"(?!\[)[^\s\"'`]++(?=[\"'`]?\s*(?:$|[\x01-\x03]|[\"'`]))",
+    re.MULTILINE,
+)
+_COOKIE = re.compile(r"(<Cookie )[^\s=<>]{1,80}=(?:(?! for )[^<>\n])++")
 _IDENTIFIED_BY = re.compile(r"\b(identified\s++by\s++)(?:\"[^\"\n]++\"|'[^'\n]++')", re.IGNORECASE)
 _ANY_DIGIT = re.compile(r"\d")
 
@@ -193,10 +236,7 @@ def mask_named(text: str, *, may_name: bool) -> str:
     may_name = may_name or "->" in text or "<-" in text
     quoted = '"' in text or "'" in text or "`" in text
     marked = " -" in text or "--" in text or "</" in text or "&lt;/" in text
-    if "AUTH " in text:
-        text = _AUTH_OF_MAIL.sub(behind(" [masked]"), text)
-    if "assw" in text or "assc" in text or "assp" in text:
-        text = _SAID.sub(behind("[masked]"), text)
+    text = _mask_without_sign(text)
     low = text.casefold()
     if (may_name or quoted or marked) and (NAME_MARK.search(low) is not None or "code" in low):
         text = _mask_codes(text, _OF_CODES["code" in low]) if _ANY_DIGIT.search(text) else text
@@ -207,7 +247,7 @@ def mask_named(text: str, *, may_name: bool) -> str:
         text = _PAIR.sub(_masked_value, text) if quoted else text
         text = _mask_signed(text) if may_name or quoted else text
         if may_name and any(map(low.__contains__, _SAID_TOO_MARKS)):
-            text = _SAID_TOO.sub(behind("[masked]"), text)
+            text = _KEY_SAID.sub(_masked_key, _SAID_TOO.sub(behind("[masked]"), text))
         text = _ON_COMMAND_LINE.sub(_masked_value, text) if marked or quoted else text
     if marked:
         text = _USER_ON_COMMAND_LINE.sub(lambda match: f"{match[1]}{match[2]}[masked]", text)
@@ -215,6 +255,21 @@ def mask_named(text: str, *, may_name: bool) -> str:
         text = _IDENTIFIED_BY.sub(behind("[masked]"), text)
     if "uthori" in text:
         text = _HEADER.sub(behind("[masked]"), text)
+    return text
+
+
+def _mask_without_sign(text: str) -> str:
+    """Mask what protocols, files and command lines have in a place of its own, with no sign before it."""
+    if "AUTH" in text or '"auth"' in text:
+        text = _AUTH_OF_REDIS.sub(behind("[masked]"), _AUTH_OF_MAIL.sub(behind(" [masked]"), text))
+    if "assw" in text or "assc" in text or "assp" in text:
+        text = _SAID.sub(behind("[masked]"), text)
+    if "PASS " in text or "pass" in text or "masterauth" in text:
+        text = _LOGIN.sub(behind("[masked]"), text)
+    if "<Cookie " in text:
+        text = _COOKIE.sub(behind("[masked]"), text)
+    if "-p" in text or "-a" in text or "-u" in text:
+        text = _OF_TOOL.sub(behind("[masked]"), text)
     return text
 
 
@@ -235,6 +290,8 @@ def _mask_signed(text: str) -> str:
         if kind not in _VALUED or (kind is Kind.KEY and text[begin : begin + 1] in _BRACKETS):
             continue
         end = _end_of_value(text, begin, closings)
+        if kind is Kind.SECRET and end > begin:
+            end = _end_of_login(text, found, begin, end)
         value = text[begin:end]
         if end == begin or (kind is Kind.TOKENS and value[-1] in _CLOSING and _COUNTS.fullmatch(value)):
             continue
@@ -264,6 +321,24 @@ def _end_of_value(text: str, begin: int, closings: dict[int, int]) -> int:
     return found.end() if found else begin
 
 
+def _end_of_login(text: str, found: re.Match[str], begin: int, end: int) -> int:
+    """Return the end of a secret that has two parts, the user's name and the password."""
+    if found["is"].rstrip().endswith("("):
+        further = _POSITIONAL.match(text, end)
+    elif text[begin] in _OPENINGS or text[begin:end].rstrip(",").casefold() in _NO_SECRET:
+        return end
+    elif _OF_BOTH.search(found["key"]) or text[max(found.start() - 1, 0) : found.start()] == "/":
+        further = _SECOND.match(text, end)
+    else:
+        return end
+    return further.end() if further else end
+
+
+def _masked_key(match: re.Match[str]) -> str:
+    return f"{match[1]}[masked]" if kind_of(match[2]) is Kind.SECRET else match[0]
+
+
+_OPENINGS = frozenset("\"'`[({<\\")
 _MASKED_ALREADY = re.compile(r"\[[a-z_]{2,14}(?: …\d{4})?\](?!\w)")
 _NEVER = -1
 """Where a bracket is closed that is not, and the key of what was looked through to the end of the text."""
