@@ -2,6 +2,7 @@
 
 import re
 
+from core.privacy.introductions import NEVER
 from core.privacy.kinds import behind
 from core.privacy.numbers import mask_of
 
@@ -64,34 +65,70 @@ _ACCOUNT_BEFORE_IFSC = re.compile(
     r"(?<![\w.])(\d{9,18})"
     r"(?=\W{1,3}(?:[Ii][Ff][Ss][Cc](?:[ _]?[Cc]ode)?\W{0,3})?[A-Za-z]{4}0[A-Za-z0-9]{6}\b)"
 )
-_OF_WHOM = (
+_PERSONS = (
     r"customer|lead|borrower|applicant|co[ _-]?applicant|guarantor|nominee|father|mother|spouse|husband|wife"
-    r"|contact|person|maiden"
-    r"|(?:caller|callee)(?:[ _-]?id)?|(?:account[ _-]?)?holder|beneficiary"
-    r"|first|last|middle|full|given|family"
+    r"|contact|participant|recipient|sender|prospect|(?:caller|callee)(?:[ _-]?id)?|(?:account[ _-]?)?holder"
+    r"|beneficiary|person"
+)
+_OF_WHOM = (
+    rf"{_PERSONS}|maiden|client|profile|push|whatsapp|nick"
+    "|preferred|legal|first|last|middle|full|given|family"
 )
 _PLACES = (
-    r"residential|residence|home|office|permanent|current|present|communication|correspondence|postal|customer"
-    r"|lead|borrower|delivery|billing|shipping|street|registered|work|mailing"
+    r"residential|residence|home|house|office|permanent|current|present|communication|correspondence|postal|customer"
+    r"|lead|borrower|applicant|contact|participant|recipient|delivery|billing|shipping|street|registered|work|mailing"
+    r"|primary|secondary|alternate|full|complete|formatted"
 )
-NAME_KEY = re.compile(
-    rf"^(?:caller|effective)?(?:{_OF_WHOM.replace('[ _-]?', '')})s?name$|(?:^|customer|lead)surname$"
-)
-ADDRESS_KEY = re.compile(rf"^(?:{_PLACES})?(?:address|addr)(?:line)?$|^(?:landmark|locality)$")
-"""Matches a field's name in lower case, with separators between its words removed."""
 
-_IS = r"[\"']?\s*+[:=]\s*+"
-_QUOTED = r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+
+def _joined(words: str) -> str:
+    return words.replace("[ _-]?", "")
+
+
+NAME_KEY = re.compile(
+    rf"^effective(?:(?:{_joined(_OF_WHOM)})s?){{1,4}}name(?:raw|text)?$|(?:^|customer|lead)surname$"
+    rf"|^(?:(?:{_joined(_OF_WHOM)})s?){{1,4}}name(?:raw|text)?$|^(?:customer|lead|borrower)?contactperson$"
+)
+ADDRESS_KEY = re.compile(
+    rf"^(?:{_PLACES}){{0,3}}(?:address|addr)(?:line|text|full|raw)?$|^(?:landmark|locality)$"
+)
+"""Matches a field's name in lower case, with separators between its words removed."""
+PERSON_KEY = re.compile(rf"^(?:{_joined(_PERSONS)}|profile)s?(?:info|details|data)?$")
+"""Matches the name of a field that holds a person, whose ``name`` is one's."""
+
+_IS = r"(?:\\{0,4}[\"'])?\s*+[:=]\s*+"
+_QUOTED = (
+    r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+    r"|(?P<escaped>\\{1,4}[\"'])(?:(?!(?P=escaped)).)*+(?P=escaped)"
+)
 _FIRST_WORD = r"(?:[^\W\d_]|[\u0900-\u0963])(?:[^\W\d_]|[\u0900-\u0963'.-]){0,39}+"
 _NEXT_WORD = r"(?:[A-Z]|[\u0900-\u0963])(?:[^\W\d_]|[\u0900-\u0963'.-]){0,39}+"
+_SMALL_WORD = r"[^\W\d_]{2,40}+(?!\s?[=:(])"
+_NEVER = "|".join(sorted(filter(str.isascii, NEVER)))
+_IS_NAME = rf"name(?:[ _-]?(?:raw|text))?{_IS}"
+_NAME_MARK = re.compile(_IS_NAME)
+_ENDS = tuple({words[-2:] for words in re.sub(r"[()?:]|\[.*?\]", "", _OF_WHOM).split("|")})
+"""How the words end that say whose name it is."""
+_LONGEST_END = 4
 _NAME = re.compile(
-    rf"(?<![A-Za-z])((?i:(?:{_OF_WHOM})[ _-]?name{_IS}))"
-    rf"(?!(?i:null|none|nil|true|false)\b|\[)(?:{_QUOTED}|{_FIRST_WORD}(?: {_NEXT_WORD}(?!\s?[=:])){{0,3}})"
+    rf"(?<![A-Za-z])((?i:(?:(?:{_OF_WHOM})s?[ _-]?){{1,4}}{_IS_NAME}))"
+    rf"(?!(?i:null|none|nil|true|false)\b|\[)(?P<said>{_QUOTED}"
+    # Names in small letters end with the value, or where another word begins.
+    rf"|(?=[a-z]){_FIRST_WORD}(?: (?!(?i:{_NEVER})(?!\w)){_SMALL_WORD}){{0,2}}"
+    rf"|{_FIRST_WORD}(?: {_NEXT_WORD}(?!\s?[=:])){{0,3}})"
 )
+_OF_PERSON = re.compile(
+    rf"((?:[\"'](?:(?i:{_PERSONS})|profile)s?(?i:[ _-]?(?:info|details|data))?[\"']\s*+:\s*+\[?\s*+\{{"
+    r"(?:[^{}\n]{0,200}?[,\s])??[\"']name[\"']\s*+:"
+    rf"|(?<![A-Za-z])(?i:{_PERSONS})(?:Info|Details|Data)?\((?:[^()\n]{{0,200}}?[,\s])??name=)\s*+)"
+    rf"(?P<said>{_QUOTED})"
+)
+"""``"participant": {"name": "…"}``, ``Customer(name='…')``."""
 _PIN = r"(?:,|\b[1-9]\d{2}[ -]?\d{3}\b)"
 _ADDRESS = re.compile(
-    rf"(?<![A-Za-z])((?:(?:{_PLACES})[ _-]?)?(?:address|addr)(?:[ _-]?line)?[ _-]?\d?{_IS})(?!\[)"
-    rf"(?:(?=[\"'][^\"'\n]{{0,200}}?[^\W\d_][^\"'\n]{{0,200}}? )(?:{_QUOTED})"
+    rf"(?<![A-Za-z])((?:(?:{_PLACES})[ _-]?){{0,3}}(?:address|addr)"
+    rf"(?:[ _-]?(?:line|text|full|raw))?[ _-]?\d?{_IS})(?!\[)"
+    rf"(?P<said>(?=[\"'][^\"'\n]{{0,200}}?[^\W\d_][^\"'\n]{{0,200}}? )(?:{_QUOTED})"
     rf"|(?=[^\n;|]{{0,200}}?{_PIN})[^\s;|]{{1,60}}+"
     r"(?: (?![\w.-]{1,40}[=:])[^\s;|]{1,60}+){1,30})",
     re.IGNORECASE,
@@ -145,12 +182,30 @@ def mask_people(text: str, off: frozenset[str]) -> str:
     """Return the text with names and addresses masked that follow labels such as ``customer_name=``."""
     low = text.casefold()
     if "name" not in off and "name" in low:
-        text = _NAME.sub(behind("[name]"), text)
+        if "(" in text or '"name"' in text or "'name'" in text:
+            text = _OF_PERSON.sub(lambda match: _quoted(match, "[name]"), text)
+        if _may_be_named(low):
+            text = _NAME.sub(lambda match: _quoted(match, "[name]"), text)
     if "name" not in off and "<" in text:
         text = _DISPLAYED.sub(lambda match: f"{match['quote'] or ''}[name]{match['quote'] or ''}", text)
     if "address" not in off and "addr" in low:
-        text = _ADDRESS.sub(behind("[address]"), text)
+        text = _ADDRESS.sub(lambda match: _quoted(match, "[address]"), text)
     return text
+
+
+def _may_be_named(low: str) -> bool:
+    """Return whether a text, in small letters, has ``…er_name=`` or the like; most with "name" have not."""
+    for found in _NAME_MARK.finditer(low):
+        before = low[max(found.start() - _LONGEST_END, 0) : found.start()].rstrip(" _-")
+        if before.endswith(_ENDS) or before.endswith("s"):
+            return True
+    return False
+
+
+def _quoted(match: re.Match[str], mask: str) -> str:
+    """Return the mask within the quotes of what it stands for, so that JSON remains JSON."""
+    quote = match["escaped"] or (match["said"][0] if match["said"][0] in "\"'" else "")
+    return f"{match[1]}{quote}{mask}{quote}"
 
 
 def is_postal(text: str) -> bool:

@@ -6,7 +6,7 @@ from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
 
-from core.privacy.identities import ADDRESS_KEY, NAME_KEY
+from core.privacy.identities import ADDRESS_KEY, NAME_KEY, PERSON_KEY
 from core.privacy.transcripts import NAME_OF_TRANSCRIPT
 
 _SPEECH = """
@@ -66,6 +66,7 @@ class Kind(Enum):
     NAME = "name"
     ADDRESS = "address"
     DOB = "dob"
+    PERSON = "judged by what it looks like; a name in it is a person's"
 
 
 def _names(text: str) -> frozenset[str]:
@@ -141,6 +142,7 @@ _PERSONAL = (
     (re.compile(r"^ifsc(?:code)?$"), Kind.IFSC),
     (NAME_KEY, Kind.NAME),
     (ADDRESS_KEY, Kind.ADDRESS),
+    (PERSON_KEY, Kind.PERSON),
 )
 _NUMBER_LAST = frozenset(
     {

@@ -29,7 +29,7 @@ from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 # Reading an enum member takes as long as masking a short text.
 _OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY, _KEYED = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY, Kind.KEYED
-_DOB = Kind.DOB
+_DOB, _NAME, _PERSON = Kind.DOB, Kind.NAME, Kind.PERSON
 _MASKED = "[masked]"
 _ESCAPES = tuple(zip(("\\n", "\\r", "\\t"), ESCAPED, strict=True))
 _MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
@@ -186,6 +186,8 @@ def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN40
     if kind is _SECRET:
         # a quantity, such as a token count
         return value if isinstance(value, float) and not value.is_integer() else _MASKED
+    if kind is _PERSON and not isinstance(value, Mapping | list | tuple | set | frozenset):
+        kind = _OPEN
     if isinstance(value, str):
         return mask_text(value) if kind is _OPEN else _mask_named_string(value, kind)
     if isinstance(value, int | float):
@@ -200,14 +202,16 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
         return "[circular]"
     around |= {id(value)}
     if isinstance(value, Mapping):
-        return _mask_mapping(value, around)
+        return _mask_mapping(value, around, of_person=kind is _PERSON)
     items = list(value)
     if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004 (a pair)
         return [items[0], _MASKED]  # a pair of name and value, like an HTTP header
     return [_mask(item, kind, around) for item in items]
 
 
-def _mask_mapping(value: Mapping[Any, Any], around: frozenset[int]) -> dict[Any, Any]:
+def _mask_mapping(
+    value: Mapping[Any, Any], around: frozenset[int], *, of_person: bool = False
+) -> dict[Any, Any]:
     """Return a mapping, masked; names that become the same are numbered, so that none is lost."""
     masked: dict[Any, Any] = {}
     counts: dict[str, int] = {}
@@ -216,6 +220,8 @@ def _mask_mapping(value: Mapping[Any, Any], around: frozenset[int]) -> dict[Any,
         name, shown = _mask_item(key, item, around)
         if named is not _OPEN and key == "value":
             shown = _mask(item, named, around)
+        elif of_person and key == "name" and "name" not in _active.off:
+            shown = _mask(item, _NAME, around)
         masked[free_name(name, masked, counts) if isinstance(name, str) else name] = shown
     return masked
 

@@ -22,7 +22,7 @@ LEAD_OF_PHONE = "lead:"
 _KINDS = frozenset(
     {
         *(Kind.PHONE, Kind.EMAIL, Kind.PAN, Kind.AADHAAR, Kind.ACCOUNT, Kind.CARD, Kind.UPI),
-        *(Kind.TRANSCRIPT, Kind.SECRET),
+        *(Kind.TRANSCRIPT, Kind.SECRET, Kind.NAME, Kind.ADDRESS),
     }
 )
 _WHOSE = (

@@ -54,11 +54,95 @@ def test_a_field_with_a_date_of_birth_is_masked(name: str, value: Any) -> None:
     assert mask_value({name: value}) == {name: "[dob]"}
 
 
-@pytest.mark.parametrize("name", ["contact_name", "caller_id_name", "Caller-Caller-ID-Name", "maidenName"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "contact_name",
+            "caller_id_name",
+            "Caller-Caller-ID-Name",
+            "maidenName",
+            "participantName",
+            "nickname",
+        ),
+        *("customer_full_name", "customer-full-name", "customerFullName", "borrowerFirstName", "clientName"),
+        *("recipientName", "senderName", "ProfileName", "pushName", "whatsappName", "prospectName"),
+        "caller_name_raw",
+    ],
+)
 def test_names_of_people_are_masked_as_carriers_call_them(name: str) -> None:
     """As a field and in text."""
     assert mask_value({name: "Neha Sharma"}) == {name: "[name]"}
     assert "Neha" not in mask_text(f"{name}=Neha Sharma")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "agent_name",
+        "campaignName",
+        "model_name",
+        "event_name",
+        "hostname",
+        "filename",
+        "name",
+        "customer_tier_name",
+    ],
+)
+def test_names_of_things_stay(name: str) -> None:
+    """As a field and in text."""
+    assert mask_value({name: "Diwali Offer"}) == {name: "Diwali Offer"}
+    assert mask_text(f"{name}=Diwali Offer") == f"{name}=Diwali Offer"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"borrowerName":"नेहा","n":1}', '{"borrowerName":"[name]","n":1}'),
+        ("{'leadName': 'Neha Sharma'}", "{'leadName': '[name]'}"),
+        (r"{\"lead_name\": \"Neha Sharma\"}", r"{\"lead_name\": \"[name]\"}"),
+        ('{"address": "12, MG Road, Pune"}', '{"address": "[address]"}'),
+        ("leadName: neha sharma", "leadName: [name]"),
+        ("lead_name=neha sharma status=ok", "lead_name=[name] status=ok"),
+        ("lead_name=neha not found", "lead_name=[name] not found"),
+        ('{"participant": {"id": 1, "name": "Neha"}}', '{"participant": {"id": 1, "name": "[name]"}}'),
+        ('{"contacts": [{"name": "Neha"}]}', '{"contacts": [{"name": "[name]"}]}'),
+        ("Customer(id=1, name='Neha Sharma', n=2)", "Customer(id=1, name='[name]', n=2)"),
+        ('{"agent": {"name": "Asha"}}', '{"agent": {"name": "Asha"}}'),
+        ("Campaign(name='Diwali')", "Campaign(name='Diwali')"),
+        ('formattedAddress: "12 MG Road, Pune"', 'formattedAddress: "[address]"'),
+    ],
+)
+def test_a_name_or_address_in_text_is_masked_to_its_end_within_its_quotes(text: str, expected: str) -> None:
+    """So that JSON remains JSON, and no family name stays."""
+    assert mask_text(text) == expected
+    assert mask_text(expected) == expected
+
+
+def test_the_name_of_a_person_is_masked_and_that_of_an_agent_is_not() -> None:
+    """In a field of its own, or of several persons."""
+    fields = {"participant": {"name": "Neha", "n": 1}, "leads": [{"name": "Ravi"}], "agent": {"name": "Asha"}}
+    assert mask_value(fields) == {
+        "participant": {"name": "[name]", "n": 1},
+        "leads": [{"name": "[name]"}],
+        "agent": {"name": "Asha"},
+    }
+    assert mask_value({"customer": "gold", "contact": 9840117362}) == {
+        "customer": "gold",
+        "contact": "[phone …7362]",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["primaryAddress", "house_address", "customer_full_address", "formattedAddress", "addressText"]
+)
+def test_postal_addresses_are_masked_under_more_names(name: str) -> None:
+    """And no address of a machine."""
+    assert mask_value({name: "12 MG Road, Pune"}) == {name: "[address]"}
+    assert mask_value({name: "10.0.0.1", "memory_address": "0x7f end"}) == {
+        name: "10.0.0.1",
+        "memory_address": "0x7f end",
+    }
 
 
 @pytest.mark.parametrize("name", ["X-Plivo-Signature-V3", "mfaCode", "2fa_code", "creds", "api_token_v2"])

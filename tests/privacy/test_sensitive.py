@@ -24,7 +24,7 @@ from core.settings import get_settings
         ),
         *("address", "home_address", "address_line_1", "pan", "pan_number", "aadhaar", "dob", "dateOfBirth"),
         *("email", "emailAddress", "account_number", "upi_id", "voter_id", "passport_no", "transcript"),
-        *("password", "otp", "applicant-name", "whatsapp"),
+        *("password", "otp", "applicant-name", "whatsapp", "participantName", "house_address"),
     ],
 )
 def test_a_name_of_something_personal_is_known(name: str) -> None:
