@@ -46,6 +46,7 @@ class Kind(Enum):
     KEPT = "kept as it is"
     LEAD = "kept, but of a phone its blind index"
     IDENTIFIER = "a plain number in it is no phone"
+    COUNT = "a plain number is no phone; one in a list may be"
     SECRET = "masked whole"  # noqa: S105 (says what is done with one)
     TOKENS = "masked whole unless it is a count or a measure"
     KEY = "masked whole where it looks made by chance"
@@ -149,8 +150,26 @@ _NUMBER_LAST = frozenset(
         *("id", "ids", "uuid", "ref", "reference", "utr", "rrn", "txn", "order", "key", "hash", "sha", "seq"),
         *("ms", "us", "ns", "seconds", "secs", "sec", "bytes", "count", "total", "size", "offset", "version"),
         *("timestamp", "ts", "time", "epoch", "at", "duration", "amount", "paise", "rupees", "port", "pid"),
+        *(
+            "rss",
+            "memory",
+            "length",
+            "nanoseconds",
+            "elapsed",
+            "uptime",
+            "created",
+            "expires",
+            "sequence",
+            "serial",
+        ),
+        *("checksum", "crc", "seed", "micros", "bitrate", "jitter", "balance", "nonce"),
         *("invoice", "ticket", "trace", "span", "thread", "pod", "node", "container", "build", "lineno"),
     }
+)
+_MEASURED_THINGS = _names("bytes packets heap disk")
+_COUNTED = _names("samples records ticks packets")
+_NUMBERED_THINGS = _names(
+    "order ref reference utr rrn txn transaction invoice ticket serial sequence seq receipt"
 )
 _NUMBERED = _names(
     "phone phones mobile msisdn whatsapp wa telephone tel caller callee cell cli ani dnis did dialed dialled "
@@ -191,8 +210,12 @@ def _kind_of_number(words: list[str]) -> Kind:
     """Return what a name that is neither secret nor personal says about numbers in the value."""
     if not _NUMBERED.isdisjoint(words) or words[:2] == ["remote", "party"]:
         return Kind.OPEN
-    if words[0] == "bytes":
+    if words[0] in _MEASURED_THINGS:
         return Kind.IDENTIFIER  # bytes_sent
+    if words[-1] in _COUNTED:
+        return Kind.COUNT
+    if words[-1] in {"no", "number"} and words[-2:-1] and words[-2] in _NUMBERED_THINGS:
+        return Kind.IDENTIFIER
     if words[-1] == "key" and len(words) > 1 and _IDENTIFYING_KEYS.isdisjoint(words):
         return Kind.KEY
     return Kind.IDENTIFIER if words[-1] in _NUMBER_LAST else Kind.OPEN

@@ -29,6 +29,7 @@ from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 # Reading an enum member takes as long as masking a short text.
 _OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY, _KEYED = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY, Kind.KEYED
+_COUNT = Kind.COUNT
 _DOB, _NAME, _PERSON = Kind.DOB, Kind.NAME, Kind.PERSON
 _MASKED = "[masked]"
 _ESCAPES = tuple(zip(("\\n", "\\r", "\\t"), ESCAPED, strict=True))
@@ -204,6 +205,7 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
     if isinstance(value, Mapping):
         return _mask_mapping(value, around, of_person=kind is _PERSON)
     items = list(value)
+    kind = _OPEN if kind is _COUNT else kind
     if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004 (a pair)
         return [items[0], _MASKED]  # a pair of name and value, like an HTTP header
     return [_mask(item, kind, around) for item in items]
@@ -255,7 +257,7 @@ def _mask_named_string(value: str, kind: Kind) -> str:
         return value if is_plain else _MASKED
     if kind is _KEY and looks_made_by_chance(value):
         return _MASKED
-    if kind is _IDENTIFIER or kind is _KEY:
+    if kind is _IDENTIFIER or kind is _KEY or kind is _COUNT:
         return value if value.isdecimal() else mask_text(value)
     if not any(char.isalnum() for char in value):
         return value
@@ -273,7 +275,7 @@ def _mask_personal(value: str, kind: Kind) -> str:
 
 
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 (a number or its mask)
-    if kind in {_IDENTIFIER, _TOKENS, _KEY, Kind.TRANSCRIPT}:
+    if kind in {_IDENTIFIER, _COUNT, _TOKENS, _KEY, Kind.TRANSCRIPT}:
         return value
     if kind is _KEYED:
         return _MASKED if is_code(str(value)) else value

@@ -58,12 +58,22 @@ _OF_A_PERSON = re.compile(
 _REFERENCE = re.compile(
     r"(?:(?<![A-Za-z])(?:id|ssrc|span|trace|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size"
     r"|length|offset|seq|duration|elapsed|bytes)"
-    r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?|[a-z]_(?:ns|us|ms|bytes)|\bbytes_[a-z]{1,12})"
-    r"\.?[\"']?\s?[=:#]?\s?[\"']?\Z",
+    r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?|[a-z]_(?:ns|us|ms|bytes)|\bbytes_[a-z]{1,12}"
+    r"|(?<![A-Za-z])(?:rs|inr|amount|count|pid|timestamp|checksum|took))\.?[\"']?\s?[=:#]?\s?[\"']?\Z"
+    r"|\u20b9\s?\Z|(?:(?<![A-Za-z])(?:rss|memory|samples|nanoseconds|uptime"
+    r"|ticks|created|expires|sequence|serial|crc32|seed"
+    r"|records|balance|nonce|bitrate|jitter)|_micros|(?<![A-Za-z])(?:heap|disk|mem|packets)_[a-z]{1,12})"
+    r"[\"']?\s?[=:]\s?[\"']?\Z",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"(?:\.\d{1,9})? ?(?:[kMG]i?B|bytes|rows|ns|INR|rupees)\b")
-_FRACTION = re.compile(r"\.\d{2,9}(?!\.?\d)")
+_UNIT = re.compile(
+    r"(?:\.\d{1,9})? ?(?:(?:[kMG]i?B|bytes|rows|ns|INR|rupees|\u00b5s|\u03bcs|samples|tokens|packets"
+    r"|records|[kMG]?Hz|paise)\b"
+    # In Hinglish "us" is a word, and "ms" a title: only at an end, or before what follows a measure.
+    r"|(?:ms|us|B)(?=\s?(?:[,;)\]}]|\.(?!\w)|\Z)"
+    r"| (?:to|for|in|of|after|since|ago|elapsed|used|free|total|sent|received)\b))"
+)
+_FRACTION = re.compile(r"\.(?:\d{2,9}|[1-9](?![A-Za-z]))(?!\.?\d)")
 _OF_SOME = re.compile(r"\]| ?(?:calls?|rows|jobs|leads|records|bytes|[kMG]i?B|\[\d)\b")
 """What follows progress, such as 67036/68198."""
 _EXTENSION = re.compile(r" ?(?:x|extn?\.?) ?\d", re.IGNORECASE)

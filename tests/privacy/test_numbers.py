@@ -222,12 +222,46 @@ def test_a_phone_dictated_with_its_prefix_or_long_pauses_is_masked(said: str) ->
     "text",
     [
         "rss grew to 9258577255.557981", "start_ns=697582645108734", "bytes_in=8741608160 bytes_out=9424800155",
+        "rss=8123456789", "Rs 8123456789", "Rs. 8123456789", "₹8123456789", "amount 8123456789", "count=8123456789",
+        "pid 8123456789", "timestamp 8123456789", "checksum=8123456789", "took 8123456789", "waited 8123456789 ms",
+        "waited 8123456789 us", "waited 8123456789 µs", "8123456789 B used", "8123456789 samples", "8123456789 Hz",
+        "8123456789 tokens", "8123456789 packets", "8123456789 records", "8123456789 paise", "at 8123456789.5 of it",
+        "heap_used=8123456789 disk_free: 8123456789", '{"free_memory": 8123456789, "cost_micros": 8123456789}',
         "processed 67036/68198 rows", "[67036/68198] 84.7it/s", "30182 | 62487 | 50448 | 75746 | 84326",
     ],
 )  # fmt: skip
 def test_measurements_with_as_many_digits_as_a_phone_stay(text: str) -> None:
     """Decimals, counters of bytes and nanoseconds, progress, rows of a table."""
     assert mask_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("free_memory", "rss", "heap_used", "disk_free", "content_length", "packets_sent", "samples", "order_no"),
+        *("nanoseconds", "elapsed", "uptime", "ticks", "created", "expires", "sequence", "serial", "checksum"),
+        *("crc32", "seed", "records", "cost_micros", "bitrate", "jitter", "balance", "nonce", "ref_no"),
+    ],
+)  # fmt: skip
+def test_a_measurement_stays_under_its_name(name: str) -> None:
+    """As a number, and as text of one."""
+    assert mask_value({name: 8123456789, "n": {name: "8123456789"}}) == {
+        name: 8123456789,
+        "n": {name: "8123456789"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "call 9840117362 us number pe", "ring 9840117362 ms neha", "records 9840117362", "sent=9840117362", "9840117362 B wing",
+        "created 9840117362", "contact no=9840117362",
+    ],
+)  # fmt: skip
+def test_a_phone_beside_a_word_that_only_looks_like_a_unit_is_masked(text: str) -> None:
+    """In Hinglish, before a name, in a list of records."""
+    assert "[phone" in mask_text(text)
+    assert mask_value({"records": ["9840117362"]}) == {"records": ["[phone …7362]"]}
 
 
 def test_a_phone_written_as_a_whole_float_or_with_a_slash_is_masked() -> None:
