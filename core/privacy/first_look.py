@@ -16,7 +16,15 @@ from core.privacy.introductions import MARK as INTRODUCTION_MARK
 from core.privacy.introductions import TITLE_MARK
 from core.privacy.named import NAME_MARK
 from core.privacy.numbers import NAMES as NUMBERS
-from core.privacy.spoken import ASCII_WORDS, DOTTED, FEWEST_WORDS, FILLERS, GAPS, ONE_WORD
+from core.privacy.spoken import (
+    ASCII_WORDS,
+    DOTTED,
+    FEWEST_WORDS,
+    FILLERS,
+    GAPS,
+    ONE_WORD,
+    SPOKEN_HANDLES,
+)
 
 MOST_KNOWN = 16_384
 LONGEST = 500
@@ -57,7 +65,9 @@ _MARKS = tuple(
 )
 _ANY_MARK = re.compile("|".join(pattern.pattern for _, pattern in _MARKS))
 _PIECES = {
-    **dict.fromkeys(("at", "dot", "point"), MAIL & _ONE),
+    **dict.fromkeys(
+        ("at", "dot", "point", "axis", "sbi", "icici", "hdfc", "hdfcbank", *SPOKEN_HANDLES), MAIL & _ONE
+    ),
     **dict.fromkeys(("o", "ओ"), SECRET & _ONE),
     **dict.fromkeys(("dl", "car", "bike"), PAPER & _ONE),
 }

@@ -147,13 +147,57 @@ _MAIL_WORD = re.compile(r"(?:mail|\bid|ईमेल|मेल)\W{1,4}(?:\w{1,12}
 _IN_A_NAME = re.compile(r"[._+\d]")
 
 
+SPOKEN_HANDLES = (
+    *(
+        "okaxis",
+        "okicici",
+        "oksbi",
+        "okhdfcbank",
+        "ybl",
+        "ibl",
+        "axl",
+        "apl",
+        "yapl",
+        "rapl",
+        "ptyes",
+        "ptaxis",
+    ),
+    *(
+        "ptsbi",
+        "pthdfc",
+        "waaxis",
+        "waicici",
+        "wahdfcbank",
+        "wasbi",
+        "ikwik",
+        "jupiteraxis",
+        "naviaxis",
+        "kmbl",
+    ),
+    *("superyes", "sliceaxis", "yescred", "fifederal", "kphdfc", "tapicici", "barodampay", "freecharge"),
+)
+"""Handles of UPI that are no other words: of banks, such as sbi, a text says "at sbi" for other reasons."""
+_NO_PAYEE = (
+    r"(?:fail(?:ed|s|ure|ures|ing)?|errors?|timeouts?|down|declined|rejected|payments?|collects?|look(?:ed)?|stuck"
+    r"|pending|handles?|upi|vpa|id|users?|accounts?|outage|issues?|bank|ended|ends?|is|was|are|it|and|or|but|not"
+    r"|requests?|retry|retries|success(?:ful)?|processed|stopped|resolved|registered|txns?|transactions?|calls?)"
+)
+_SPOKEN_UPI = re.compile(
+    rf"(?<![\w.@-])(?!{_NO_PAYEE} )[\w.-]{{2,64}} at (?:the rate (?:of )?)?"
+    rf"(?:{'|'.join(SPOKEN_HANDLES)}|ok (?:axis|sbi|icici|hdfc ?bank))(?![\w@.-]*\w)",
+    re.IGNORECASE,
+)
+
+
 def mask_spoken_digits(text: str, off: frozenset[str]) -> str:
     """Return the text with long runs of spoken digits, and codes said digit by digit, masked."""
     return _RUN.sub(_masked_digits, text) if "spoken" not in off and _may_hold_digits(text) else text
 
 
 def mask_spoken_mail(text: str, off: frozenset[str]) -> str:
-    """Return the text with mail addresses in words masked."""
+    """Return the text with mail addresses and UPI ids in words masked."""
+    if "upi" not in off and " at " in text:
+        text = _SPOKEN_UPI.sub("[upi]", text)
     if "email" not in off and (
         " at " in text or "at)" in text or "at]" in text or " dot " in text or "एट" in text
     ):

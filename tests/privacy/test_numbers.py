@@ -197,6 +197,29 @@ MAILS = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "rahul at okaxis",
+        "9701155238 at ybl",
+        "rahul.k at the rate okicici",
+        "rahul_k at the rate of ok axis",
+        "Rahul at YBL",
+    ],
+)
+def test_a_spoken_upi_id_is_masked(said: str) -> None:
+    """At a handle that is no other word."""
+    assert mask_text(f"pay to {said}, please") == "pay to [upi], please"
+
+
+@pytest.mark.parametrize(
+    "text", ["payment failed at okaxis", "pay at sbi", "look at okaxis", "meet rahul at icici"]
+)
+def test_a_bank_that_somebody_is_at_stays(text: str) -> None:
+    """And what happens there."""
+    assert mask_text(text) == text
+
+
 @pytest.mark.parametrize("address", MAILS)
 def test_a_spoken_mail_address_is_masked(address: str) -> None:
     """In words, half in words, and spelt letter by letter."""
