@@ -112,7 +112,7 @@ _ENDS = tuple({words[-2:] for words in re.sub(r"[()?:]|\[.*?\]", "", _OF_WHOM).s
 _LONGEST_END = 4
 _NAME = re.compile(
     rf"(?<![A-Za-z])((?i:(?:(?:{_OF_WHOM})s?[ _-]?){{1,4}}{_IS_NAME}))"
-    rf"(?!(?i:null|none|nil|true|false)\b|\[)(?P<said>{_QUOTED}"
+    rf"(?!(?i:null|none|nil|true|false)\b|\[|\"\"|'')(?P<said>{_QUOTED}"
     # Names in small letters end with the value, or where another word begins.
     rf"|(?=[a-z]){_FIRST_WORD}(?: (?!(?i:{_NEVER})(?!\w)){_SMALL_WORD}){{0,2}}"
     rf"|{_FIRST_WORD}(?: {_NEXT_WORD}(?!\s?[=:])){{0,3}})"

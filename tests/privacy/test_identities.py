@@ -109,6 +109,7 @@ def test_names_of_things_stay(name: str) -> None:
         ('{"contacts": [{"name": "Neha"}]}', '{"contacts": [{"name": "[name]"}]}'),
         ("Customer(id=1, name='Neha Sharma', n=2)", "Customer(id=1, name='[name]', n=2)"),
         ('{"agent": {"name": "Asha"}}', '{"agent": {"name": "Asha"}}'),
+        ('{"lead_name":"","n":1}', '{"lead_name":"","n":1}'),
         ("Campaign(name='Diwali')", "Campaign(name='Diwali')"),
         ('formattedAddress: "12 MG Road, Pune"', 'formattedAddress: "[address]"'),
     ],
