@@ -3,20 +3,25 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import BytesParser
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from core.adapters import foreign_json
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 MOST_DEPTH = 64
 MOST_VALUES = 200_000
 """Most commas and brackets in a JSON text; an object in memory is many times larger than its two brackets."""
 MOST_FIELDS = 1_000
 """Most fields in a form."""
+MOST_HEADER = 1_024
+"""Most bytes in the Content-Type of a form, and in a header of its parts: parsing them is quadratic."""
 _LARGE = 64_000
 """From how many bytes on a body is dealt with beside the event loop."""
 Asked = ParamSpec("Asked")
@@ -133,21 +138,62 @@ def _urlencoded(body: bytes) -> dict[str, str]:
 
 
 def _multipart(body: bytes, content_type: str) -> dict[str, str]:
-    header = Message()
-    header["Content-Type"] = content_type
-    boundary = header.get_boundary()
+    if len(content_type) > MOST_HEADER:
+        raise UnreadableError(f"the Content-Type has more than {MOST_HEADER:,} characters")
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise UnreadableError("the form names no boundary")
-    if body.count(b"--" + boundary.encode(errors="replace")) > MOST_FIELDS:
+    if body.count(b"--" + boundary) > MOST_FIELDS:
         raise UnsuitableError(f"the form has more than {MOST_FIELDS:,} fields")
-    head = f"Content-Type: {content_type}\r\n\r\n".encode(errors="replace")
-    whole = BytesParser().parsebytes(head + body)
-    if not whole.is_multipart():
-        raise UnreadableError("the form has no parts")
-    fields = {}
-    for part in whole.get_payload():
-        name = part.get_param("name", header="content-disposition") if isinstance(part, Message) else None
-        content = part.get_payload(decode=True) if isinstance(part, Message) else None
-        if isinstance(name, str) and isinstance(content, bytes):
-            fields[name] = content.decode(errors="replace")
-    return fields
+    form = _Parts()
+    try:
+        MultipartParser(boundary, form.callbacks(), max_header_size=MOST_HEADER).write(body)
+    except FormParserError as error:
+        raise UnreadableError(f"the form is not multipart: {error}") from None
+    if not form.ended:
+        raise UnreadableError("the form is cut off, or has no parts")
+    return form.fields
+
+
+class _Parts:
+    """Takes in the parts of a form while it is parsed."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
+        self.ended = False
+
+    def callbacks(self) -> "MultipartCallbacks":
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._field,
+            "on_header_value": self._value,
+            "on_header_end": self._header,
+            "on_part_data": self._data,
+            "on_part_end": self._end,
+            "on_end": self._all,
+        }
+
+    def _begin(self) -> None:
+        self._named, self._header_name, self._header_value, self._content = "", b"", b"", bytearray()
+
+    def _field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def _value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def _header(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            options = parse_options_header(self._header_value)[1]
+            self._named = options.get(b"name", b"").decode(errors="replace")
+        self._header_name = self._header_value = b""
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        self._content += data[start:end]
+
+    def _end(self) -> None:
+        if self._named:
+            self.fields[self._named] = self._content.decode(errors="replace")
+
+    def _all(self) -> None:
+        self.ended = True

@@ -1,5 +1,6 @@
 """Webhooks: who is heard, what is recorded, what is kept, and what never shows."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,54 @@ def test_forms_are_read_in_each_way_that_carriers_send_them(
         family = "multipart" if "boundary" in kind else "application"
         answer = keyed.post(path, content=content, headers={"Content-Type": f"{family}/{kind}"})
         assert (answer.status_code, "1,000 fields" in answer.text) == (422, True)
+
+
+PARTS = b'--b\r\nContent-Disposition: form-data; name="id"\r\n\r\nf\r\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'--b\r\nContent-Disposition: form-data; name="' + b"a;" * 500_000 + b'"\r\n\r\nx\r\n--b--\r\n',
+        b"--b\r\nContent-Disposition: form-data" + b"; a=1" * 200_000 + b"\r\n\r\nx\r\n--b--\r\n",
+        b"--b\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 10_000,
+        b"--b\r\n" + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * 900,
+        b"--b\r\n" + b"A: b\r\n" * 100_000 + b"\r\nx\r\n--b--\r\n",
+        PARTS,
+        PARTS + b"--b",
+        b"no parts",
+        b"",
+    ],
+    ids=[
+        "quotes",
+        "parameters",
+        "messages",
+        "nested",
+        "headers",
+        "no end",
+        "half an end",
+        "no part",
+        "nothing",
+    ],
+)
+def test_a_form_that_makes_no_sense_is_refused_at_once(keyed: TestClient, content: bytes) -> None:
+    """Before its sender is known: the first took hours, the nested ones answered 500."""
+    began = time.perf_counter()
+    answer = keyed.post(
+        f"/hooks/example/{SECRET}",
+        content=content,
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    assert answer.status_code in {400, 422}, answer.text
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("head", ["; boundary=" + "b" * 2_000, "; a=" + '";' * 20_000, ""])
+def test_a_form_whose_content_type_makes_no_sense_is_refused_at_once(keyed: TestClient, head: str) -> None:
+    answer = keyed.post(
+        f"/hooks/example/{SECRET}", content=PARTS, headers={"Content-Type": f"multipart/form-data{head}"}
+    )
+    assert answer.status_code in {400, 422}, answer.text
 
 
 @pytest.mark.parametrize("value", ["plivo", "plivo=short", "plivo=" + "ü" * 30, "nobody=" + "k" * 30])
