@@ -42,6 +42,7 @@ def api() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=30)
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_liveness_is_told_at_once_while_readers_wait(hung_store: None) -> None:
     """Whoever watches the process does not kill it for being busy."""

@@ -188,6 +188,7 @@ def test_levels_are_taken_as_the_setting_takes_them(file: Path, level: str, mess
     assert sum(f" {word}" in text for word in ("one", "two", "three")) == messages
 
 
+@pytest.mark.full
 def test_a_file_is_waited_for(tmp_path: Path) -> None:
     """As tail -F does; weeks are a time as well."""
     path = tmp_path / "later.log"

@@ -58,7 +58,16 @@ def totals(database: Database[Document]) -> list[object]:
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-@pytest.mark.parametrize("where", [ROLLUPS_15M, ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS, ROLLUPS_HOURLY])
+@pytest.mark.parametrize(
+    "where",
+    [
+        ROLLUPS_15M,
+        *(
+            pytest.param(name, marks=pytest.mark.full)
+            for name in (ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS, ROLLUPS_HOURLY)
+        ),
+    ],
+)
 def test_figures_stay_whole(rolled_up: Database[Document], where: str, damage: Document) -> None:
     before, choices = totals(rolled_up), languages(rolled_up)
     assert rolled_up[where].update_one({"calls": {"$gt": 0}}, damage).matched_count

@@ -143,6 +143,7 @@ def test_an_earlier_reading_never_replaces_a_later_one(database: Database[Docume
     assert_rollups_equal_calls(database)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("hasty")
 def test_a_change_that_lands_after_its_window_was_recomputed_is_found(database: Database[Document]) -> None:
     """The row outlives the refresh that came between marking and change."""

@@ -92,6 +92,7 @@ def test_every_group_is_told_what_alertmanager_tells(heard: Heard) -> None:
     assert differences(heard) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_the_decision_is_caught(
     heard: Heard, fault: Fault, monkeypatch: pytest.MonkeyPatch

@@ -145,6 +145,7 @@ async def _deliver(channel: Recorder) -> None:
     await deliver_due(get_database(), {channel.name: channel})
 
 
+@pytest.mark.full
 def test_a_storm_at_a_slow_webhook_does_not_keep_mails_waiting(
     database: Database[Document],
     mail_servers: MailServers,

@@ -44,6 +44,7 @@ def deliver(port: int, number: int) -> int:
     raise AssertionError(f"delivery {number} was never taken")
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("deliveries", "kills"), [(400, 1), pytest.param(10_000, 5, marks=pytest.mark.full)], ids=["some", "many"]

@@ -35,6 +35,7 @@ def hover(page: Page, bar: Locator) -> None:
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
 
 
+@pytest.mark.full
 def test_a_turn_marks_its_log_lines(
     database: Database[Document], browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ for call in ('call_1', 'call_2'):
     assert database["logs"].count_documents({"level": "INFO"}) == 3
 
 
+@pytest.mark.full
 @sends_at_its_end
 def test_a_database_that_is_down_costs_the_caller_nothing_and_is_counted() -> None:
     code = "import time\nbegan = time.perf_counter()\nfor n in range(100): log.info('n')\n"

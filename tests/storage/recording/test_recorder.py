@@ -315,6 +315,7 @@ asyncio.run(agent())
 """
 
 
+@pytest.mark.full
 def test_calls_are_stored_and_none_counts_as_lost_while_no_file_can_be_opened(
     database: Database[Document],
 ) -> None:

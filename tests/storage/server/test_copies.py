@@ -40,6 +40,7 @@ def long_name(tmp_path: Path) -> Path:
     return tmp_path / ("d" * 110)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "choose",
     [

@@ -231,6 +231,7 @@ def test_kill_of_the_supervisor_while_the_server_starts(
     assert gone(folder, within=3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.4, 2.0])
 def test_kill_of_the_supervisor_and_all_users_at_once_leaves_no_server(
     start: Callable[..., User], tmp_path: Path, delay: float

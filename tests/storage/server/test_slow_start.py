@@ -134,6 +134,7 @@ print("said", get_sync_database()["calls"].count_documents({}), spool_status().w
     assert seconds < 40
 
 
+@pytest.mark.full
 def test_nothing_waits_inside_the_kernel_for_the_embedded_servers_locks(run: Run) -> None:
     """Under gevent a thread is a greenlet, and one that waits there stops all others for good."""
     (waited, stored), _ = run(NO_WAITING_FOR_LOCKS, slow=False, RECORD_WAIT_SECONDS="30")
