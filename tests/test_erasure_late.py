@@ -135,12 +135,17 @@ def test_everything_is_looked_at_after_another_erasure_a_restore_and_a_day(
         (row,) = database["rollup_state"].find({"_id": "erase_late"})
         database["rollup_state"].update_one({"_id": "erase_late"}, {"$set": {field: row[field] + moved}})
 
+    def changed(field: str) -> None:
+        database["rollup_state"].update_one({"_id": "erase_late"}, {"$set": {field: {"a": 1}}})
+
     overlooked()
     for then in (
         another,
         restored,
         partial(a_day_later, "whole_at", -timedelta(days=1)),
         partial(a_day_later, "at", HOUR),  # the clock was ahead
+        partial(changed, "at"),  # by another tool
+        partial(changed, "whole_at"),
     ):
         then()
         assert erase_late(database) == 1, then

@@ -38,11 +38,14 @@ def begin_look(database: Database[Document], receipts: Receipts) -> Look:
     now, known = server_time(database), _fingerprint(receipts)
     row = database[ROLLUP_STATE].find_one({"_id": _MARK})
     # The order in which turns were stored is known only where there is one server.
-    if row is None or row["receipts"] != known or database.client.is_mongos:
+    if row is None or row.get("receipts") != known or database.client.is_mongos:
         return Look(now, None, now, known)
-    if not now - WHOLE_EVERY < row["whole_at"] <= row["at"] <= now:
+    at, whole_at = row.get("at"), row.get("whole_at")
+    if not isinstance(at, datetime) or not isinstance(whole_at, datetime):  # another tool has changed them
         return Look(now, None, now, known)
-    return Look(now, row["at"] - OVERLAP, row["whole_at"], known)
+    if not now - WHOLE_EVERY < whole_at <= at <= now:
+        return Look(now, None, now, known)
+    return Look(now, at - OVERLAP, whole_at, known)
 
 
 def note_look(database: Database[Document], look: Look) -> None:
