@@ -114,11 +114,11 @@ _SECOND = re.compile(
 )
 """The password after a user, as in ``credentials: neha / …``."""
 _KEY_SAID = re.compile(
-    r"\b((\w{1,20}[ _-]key)(?:\s*+[:=]\s*+|\s+(?:(?:is|was)\s+)?))(?=[^\s\d]*\d)(?=[^\sA-Za-z]*[A-Za-z])"
-    r"[\w.~+=-]{20,}+(?![\w:/@])",
+    r"\b((\w{1,20}[ _-]key)(?:\s*+[:=]\s*+|\s+(?:(?:is|was)\s+)?))(?=[^\s\d]{0,512}\d)"
+    r"(?=[^\sA-Za-z]{0,512}[A-Za-z])[\w.~+=-]{20,512}+(?![\w.~+=:/@-])",
     re.IGNORECASE,
 )
-"""After the name of a service: ``azure key 0a1b…``."""
+"""After the name of a service: ``azure key 0a1b…``. Bounded, as a word may hold a thousand names of keys."""
 _SAID_TOO = re.compile(
     r"\b((?:(?:api|access|auth|secret|session|refresh|private)[ _-]key|(?:\w{1,20}[ _-])?(?:token|secret))\s+"
     r"(?:(?:is|was|hai)\s+(?=[\w.~+=-]{6})|(?=[\w.~+=-]{20})))"
